@@ -1,0 +1,1 @@
+//! Benches: each prints a table and writes target/bench/<name>.json.

@@ -1,0 +1,2 @@
+//! The recommend binary: serve, import, query, validate, new, demo.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Features: declared once, looked up for all candidates in one batch.

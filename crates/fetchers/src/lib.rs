@@ -1,0 +1,1 @@
+//! Fetchers: components that propose candidates.

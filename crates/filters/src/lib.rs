@@ -1,0 +1,1 @@
+//! Filters: components that drop what may not or need not be shown.

@@ -1,0 +1,1 @@
+//! Models: one finite score per row of the feature matrix, and why.

@@ -1,0 +1,1 @@
+//! Prometheus metrics of requests, stages and the log.

@@ -1,0 +1,1 @@
+//! Rerankers: rules that need the whole slate in view.

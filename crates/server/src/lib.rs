@@ -1,0 +1,1 @@
+//! The Recommend API: gRPC, HTTP, configuration, hot reload.

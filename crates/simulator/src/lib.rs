@@ -1,0 +1,1 @@
+//! A seeded Slack-like workspace: its people, channels and ninety days of history.

@@ -1,0 +1,1 @@
+//! The embedded engine: everything in process, durable on disk.

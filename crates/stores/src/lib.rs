@@ -1,0 +1,45 @@
+//! Catalog, features and interactions: the store traits, and the embedded default that keeps all in process and
+//! durable on disk.
+//!
+//! Reads are batched and never block on the disk. A write is one [`WriteBatch`] of one tenant; it is durable, whole,
+//! when [`Writer::write`] returns.
+
+pub mod catalog;
+pub mod embedded;
+pub mod error;
+pub mod feature_rows;
+pub mod ids;
+pub mod interactions;
+pub mod write;
+
+use std::sync::Arc;
+
+use recommend_core::IdCodec;
+
+pub use catalog::Catalog;
+pub use error::StoreError;
+pub use feature_rows::FeatureRowStore;
+pub use ids::IdBatch;
+pub use interactions::{Aggregate, AggregateSpec, Event, HourScope, InteractionStore, Scope, Subject};
+pub use write::{EntityPut, FeaturePut, RelationPut, WriteBatch, WriteOutcome, Writer};
+
+/// The stores that the components of a process share. Cloning is reference counting.
+#[derive(Clone)]
+pub struct Stores {
+    /// Entities, their attributes, and users' relations to them.
+    pub catalog: Arc<dyn Catalog>,
+    /// What users did.
+    pub interactions: Arc<dyn InteractionStore>,
+    /// Feature values computed elsewhere.
+    pub features: Arc<dyn FeatureRowStore>,
+    /// The way in.
+    pub writer: Arc<dyn Writer>,
+    /// Strings to numbers and back.
+    pub codec: IdCodec,
+}
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stores")
+    }
+}
