@@ -1,0 +1,65 @@
+# Everything that people and CI run. `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+PYTHON ?= python3
+VENV := .deps/venv
+DENY_VERSION := 0.20.2
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help demo serve test bench check fmt clippy deny doc proto-lint kill-test clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## build, generate a workspace, serve it, ask every recommender, print what happened
+	$(CARGO) build --release -p recommend
+	$(CARGO) run --release -q -p recommend -- demo $(ARGS)
+
+serve: ## the same, and leave it running
+	$(CARGO) build --release -p recommend
+	$(CARGO) run --release -q -p recommend -- demo --serve $(ARGS)
+
+test: $(VENV)/.stamp ## all tests, the Python client's among them
+	RECOMMEND_PYTHON="$(CURDIR)/$(VENV)/bin/python" $(CARGO) test --workspace --quiet
+
+bench: ## all benches, or one: make bench BENCH=executor
+ifdef BENCH
+	$(CARGO) bench -q -p recommend-benches --bench $(BENCH) -- $(ARGS)
+else
+	$(CARGO) bench -q -p recommend-benches
+endif
+
+check: fmt clippy deny proto-lint doc test ## everything that CI runs
+
+fmt: ## formatting, checked
+	$(CARGO) fmt --all --check
+
+clippy: ## lints, warnings denied
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+
+deny: ## licences, bans and sources of all dependencies
+	@$(CARGO) deny --version >/dev/null 2>&1 || { \
+	  echo "installing cargo-deny $(DENY_VERSION) into .deps (once)"; \
+	  $(CARGO) install cargo-deny --version $(DENY_VERSION) --locked --quiet --root .deps; }
+	PATH="$(CURDIR)/.deps/bin:$$PATH" $(CARGO) deny --log-level error check bans licenses sources
+
+doc: ## documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+proto-lint: $(VENV)/.stamp ## buf lint of proto/
+	cd proto && "$(CURDIR)/$(VENV)/bin/buf" lint
+
+kill-test: ## kill -9 under load, 200 rounds: nothing acknowledged is lost, nothing doubled
+	RECOMMEND_KILL_ROUNDS=$${ROUNDS:-200} $(CARGO) test --release -p recommend --test kill -- --nocapture
+
+$(VENV)/.stamp: tests/python/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+clean: ## remove what was built and what the demo left
+	$(CARGO) clean
+	rm -rf .deps
