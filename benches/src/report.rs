@@ -88,7 +88,7 @@ impl Report {
     /// When the file cannot be written.
     pub fn finish(self) -> std::io::Result<()> {
         let mut table = Table::new();
-        table.load_preset(UTF8_FULL_CONDENSED);
+        table.load_style(UTF8_FULL_CONDENSED);
         table.set_header(["case", "metric", "ours", "peer", "peer's", "ratio"]);
         for row in &self.rows {
             let number = |value: Option<f64>| value.map(human).unwrap_or_default();
