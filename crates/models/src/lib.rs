@@ -1,1 +1,34 @@
 //! Models: one finite score per row of the feature matrix, and why.
+//!
+//! | kind | what it is | settings |
+//! |---|---|---|
+//! | `linear` | a hand-tuned weighted sum of transformed features ([`Linear`]) | `weights` (required), `bias = 0.0`, `version = "linear"` |
+//!
+//! A weight is a number, or a table with the keys `weight`, `transform`, what the transform needs, and `missing`:
+//!
+//! ```toml
+//! [model]
+//! kind = "linear"
+//! bias = 0.0
+//!
+//! [model.weights]
+//! "popular.score" = 1.0                                              # the feature times 1.0
+//! messages_7d     = { weight = 0.4, transform = "log1p" }
+//! member_share    = { weight = 2.0, transform = "clip", min = 0.0, max = 0.5 }
+//! age_days        = { weight = 1.0, transform = "bucket", bounds = [7, 30], values = [1.0, 0.5, 0.0] }
+//! activity        = { weight = 0.3, transform = "standardise", mean = 12.0, std = 4.5, missing = 12.0 }
+//! ```
+//!
+//! A missing feature (NaN) contributes nothing, unless `missing` says which value stands in for it. What the transforms do
+//! exactly is in [`Transform`].
+
+pub mod linear;
+
+pub use linear::{HandTuned, Linear, LinearError, Transform, Weight};
+
+use recommend_core::Registry;
+
+/// Makes the models of this crate known to the configuration.
+pub fn register(registry: &mut Registry) {
+    registry.model("linear", |settings: linear::Settings, _| settings.build());
+}
