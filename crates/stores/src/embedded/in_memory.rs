@@ -1,0 +1,37 @@
+//! The writer without a disk: the same state and the same checks, for tests and examples.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use recommend_core::TenantId;
+
+use super::memory::Memory;
+use super::staging::Staging;
+use crate::error::StoreError;
+use crate::write::{WriteBatch, WriteOutcome, Writer};
+
+/// Applies each batch at once.
+#[derive(Debug)]
+pub(crate) struct InMemoryWriter {
+    memory: Arc<Memory>,
+    staging: Mutex<Staging>,
+}
+
+impl InMemoryWriter {
+    pub(crate) fn new(memory: Arc<Memory>) -> Self {
+        let staging = Mutex::new(Staging::new(Arc::clone(&memory)));
+        InMemoryWriter { memory, staging }
+    }
+}
+
+#[async_trait]
+impl Writer for InMemoryWriter {
+    async fn write(&self, tenant: TenantId, batch: WriteBatch) -> Result<WriteOutcome, StoreError> {
+        let mut staging = self.staging.lock();
+        let (changes, outcome) = staging.stage(tenant, batch)?;
+        self.memory.apply(tenant, &changes);
+        staging.applied();
+        Ok(outcome)
+    }
+}
