@@ -36,7 +36,10 @@ impl Proposals {
     #[must_use]
     pub fn top(self, limit: usize) -> Self {
         let mut pairs: Vec<_> = self.iter().collect();
-        let order = |a: &(EntityId, f32), b: &(EntityId, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        // Adding zero makes -0 tie with 0.
+        let order = |a: &(EntityId, f32), b: &(EntityId, f32)| {
+            (b.1 + 0.0).total_cmp(&(a.1 + 0.0)).then(a.0.cmp(&b.0))
+        };
         if limit == 0 {
             return Proposals::default();
         }

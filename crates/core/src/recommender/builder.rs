@@ -15,7 +15,7 @@ use crate::reranker::Reranker;
 use crate::source::FeatureSource;
 use crate::view::Needs;
 
-/// The most candidates that a run carries by default; what fetchers propose beyond is dropped and reported.
+/// The most candidates that a run carries by default; what is proposed beyond is dropped and reported.
 const DEFAULT_MAX_CANDIDATES: usize = 20_000;
 
 /// Collects the components of a recommender. Order of calls is order of running within each stage.
@@ -99,7 +99,7 @@ impl RecommenderBuilder {
         self
     }
 
-    /// Carries at most this many candidates through a run.
+    /// Carries at most this many candidates through a run: the best by their ranks in the fetchers, fused.
     #[must_use]
     pub fn max_candidates(mut self, max: usize) -> Self {
         self.max_candidates = max.max(1);

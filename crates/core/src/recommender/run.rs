@@ -1,20 +1,24 @@
 //! The executor: runs the stages, keeps the promises, writes the report.
 
-use std::any::Any;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod answer;
+mod fusion;
+mod guard;
+mod undo;
+
 use std::time::Instant;
 
-use futures::FutureExt;
 use futures::future::join_all;
-use ndarray::Axis;
+use ndarray::{ArrayView2, Axis};
 use tracing::Instrument;
 
-use super::{Component, Outcome, Policy, Recommended, Recommender, RunOptions};
+use self::fusion::{best_ranked, fused_ranks};
+use self::guard::{caught, guarded, wanted};
+use self::undo::Undo;
+use super::{Component, Outcome, Policy, Recommender, RunOptions};
 use crate::attributes::AttributeTable;
 use crate::candidates::{Candidates, Proposals};
 use crate::error::{ComponentError, RunError};
-use crate::explain::{Contribution, Explained, RankMove, WhyNot};
+use crate::explain::{RankMove, WhyNot};
 use crate::features::{FeatureMatrix, FeatureRows};
 use crate::filter::Verdicts;
 use crate::ids::EntityId;
@@ -23,15 +27,12 @@ use crate::query::Query;
 use crate::relations::Relations;
 use crate::report::{ComponentReport, Degradation, DropCount, Report, Stage, StageReport};
 use crate::reranker::{Slate, SlateEntry};
-use crate::time::Deadline;
 use crate::view::View;
 
 /// Optional fetchers get this share of what is left of the deadline, so that the rest of the run has time.
 const FETCH_SHARE: f64 = 0.6;
-/// Look-ups, filters and optional feature sources get this share of what is left when they start.
+/// Look-ups, filters and feature sources get this share of what is left when their stage starts.
 const LATER_SHARE: f64 = 0.8;
-/// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
-const FUSION_K: f32 = 60.0;
 
 /// What the look-up loaded.
 #[derive(Default)]
@@ -68,6 +69,9 @@ impl Recommender {
             why_not: None,
             moves: Vec::new(),
         };
+        if query.deadline.expired() {
+            return Err(RunError::DeadlineExceeded(Stage::Fetch));
+        }
         let mut candidates = run.fetch().instrument(tracing::debug_span!("fetch")).await?;
         let mut loaded = run.look_up(&candidates).instrument(tracing::debug_span!("lookup")).await?;
         run.filter(&mut candidates, &mut loaded).instrument(tracing::debug_span!("filter")).await?;
@@ -121,20 +125,22 @@ impl Run<'_> {
         }
         let mut candidates = Candidates::merge(&proposals);
         let (proposed, max) = (candidates.len(), self.recommender.max_candidates);
-        if proposed > max {
-            let keep: Vec<bool> = (0..proposed).map(|row| row < max).collect();
-            candidates.retain(&keep);
-            self.report.drops.push(DropCount {
-                component: Name::literal("merge"),
-                reason: "over max_candidates",
-                count: proposed - max,
-            });
-        }
-        if let Some(entity) = self.options.why_not
-            && !candidates.ids().contains(&entity)
-        {
+        let place = |candidates: &Candidates| {
+            candidates.ids().iter().position(|id| Some(*id) == self.options.why_not)
+        };
+        let missed = place(&candidates);
+        if self.options.why_not.is_some() && missed.is_none() {
             let fetchers = fetchers.iter().map(|f| f.name.clone()).collect();
             self.why_not = Some(WhyNot::NotProposed { fetchers });
+        }
+        if proposed > max {
+            let keep = best_ranked(&candidates, fetchers.len(), max);
+            let (component, reason) = (Name::literal("merge"), "over max_candidates");
+            if missed.is_some_and(|row| !keep[row]) {
+                self.why_not = Some(WhyNot::Dropped { filter: component.clone(), reason });
+            }
+            candidates.retain(&keep);
+            self.report.drops.push(DropCount { component, reason, count: proposed - max });
         }
         self.close(Stage::Fetch, proposed, candidates.len())?;
         Ok(candidates)
@@ -143,7 +149,7 @@ impl Run<'_> {
     async fn look_up(&mut self, candidates: &Candidates) -> Result<Loaded, RunError> {
         let (needs, query) = (&self.recommender.needs, self.query);
         let mut loaded = Loaded::default();
-        if let Some(catalog) = &self.recommender.catalog {
+        if let (Some(catalog), false) = (&self.recommender.catalog, candidates.is_empty()) {
             let deadline = query.deadline.share(LATER_SHARE);
             let (tenant, user) = (query.tenant, [query.user.as_entity()]);
             let attributes = wanted(!needs.attributes.is_empty(), deadline, || {
@@ -199,7 +205,9 @@ impl Run<'_> {
             relations: loaded.relations.as_ref(),
         };
         let deadline = self.query.deadline.share(LATER_SHARE);
-        for (at, filter) in filters.iter().enumerate() {
+        // With nothing to judge no filter runs, and none can fail.
+        let judging = filters.iter().enumerate().filter(|_| rows > 0);
+        for (at, filter) in judging {
             verdicts.enter(at);
             let result = guarded(filter, deadline, || filter.part.judge(&view, &mut verdicts)).await;
             if let Err(error) = result {
@@ -242,11 +250,18 @@ impl Run<'_> {
                 fills.push(guarded(source, deadline, || source.part.fill(view, block)));
             }
             let results = join_all(fills).await;
+            // One pass over the whole, which is memory in a row, is cheaper than one per source.
+            let sound = matrix.as_slice().is_some_and(|cells| !cells.iter().any(|cell| cell.is_infinite()));
             let mut column = 0;
             for (source, result) in sources.iter().zip(results) {
                 let width = source.part.features().len();
+                let mut block = matrix.slice_axis_mut(Axis(1), (column..column + width).into());
+                let result = match sound {
+                    true => result,
+                    false => result.and_then(|()| check_block(block.view(), source.part.features())),
+                };
                 if let Err(error) = result {
-                    matrix.slice_axis_mut(Axis(1), (column..column + width).into()).fill(f32::NAN);
+                    block.fill(f32::NAN);
                     self.failed(Stage::Features, source, Policy::Optional, error)?;
                 }
                 column += width;
@@ -259,6 +274,10 @@ impl Run<'_> {
     fn score(&mut self, view: &View<'_>, matrix: &FeatureMatrix) -> Result<Vec<f32>, RunError> {
         let model = &self.recommender.model;
         let mut scores = vec![f32::NAN; view.candidates.len()];
+        if scores.is_empty() {
+            self.close(Stage::Score, 0, 0)?;
+            return Ok(scores);
+        }
         let rows = FeatureRows::new(matrix.view(), &self.recommender.model_columns);
         let result = caught(|| model.part.score(&rows, &mut scores)).and_then(|()| {
             match scores.iter().position(|score| !score.is_finite()) {
@@ -279,102 +298,44 @@ impl Run<'_> {
     }
 
     fn rerank(&mut self, view: &View<'_>, scores: &[f32]) -> Result<Slate, RunError> {
-        let entry =
-            |(row, score): (usize, &f32)| SlateEntry { row: row as u32, score: *score, propensity: 1.0 };
-        let mut slate =
-            Slate { entries: scores.iter().enumerate().map(entry).collect(), limit: self.query.limit };
-        slate.sort(view);
+        let rerankers = &self.recommender.rerankers;
+        let mut slate = Slate::scored(scores, self.query.limit);
+        if rerankers.is_empty() && self.options.why_not.is_none() {
+            // Nobody looks below the limit.
+            slate.sort_top(view, self.query.limit);
+        } else {
+            slate.sort(view);
+        }
         if self.options.explain {
             self.moves = vec![Vec::new(); scores.len()];
         }
+        if slate.entries.is_empty() || rerankers.is_empty() {
+            return Ok(slate);
+        }
         let missed = self.options.why_not.filter(|_| self.why_not.is_none());
-        for reranker in &self.recommender.rerankers {
-            let before = slate.entries.clone();
-            let result = caught(|| reranker.part.rerank(view, &mut slate))
-                .and_then(|()| check_slate(&slate, view.candidates.len()));
+        let mut undo = Undo::new(scores.len());
+        for reranker in rerankers {
+            undo.keep(&slate);
+            let result =
+                caught(|| reranker.part.rerank(view, &mut slate)).and_then(|()| undo.check(&mut slate));
             if let Err(error) = result {
-                slate.entries = before;
+                undo.restore(&mut slate);
                 self.failed(Stage::Rerank, reranker, Policy::Optional, error)?;
                 continue;
             }
             if self.options.explain {
-                note_moves(&mut self.moves, &reranker.name, &before, &slate.entries);
+                undo.note_moves(&mut self.moves, &reranker.name, &slate);
             }
             let place = |entries: &[SlateEntry], entity: EntityId| {
                 entries.iter().position(|entry| view.candidates.ids()[entry.row as usize] == entity)
             };
-            if let Some(entity) = missed
-                && let (Some(from), None) = (place(&before, entity), place(&slate.entries, entity))
+            if let (Some(entity), None) = (missed, &self.why_not)
+                && let (Some(from), None) = (place(undo.before(), entity), place(&slate.entries, entity))
             {
                 self.why_not = Some(WhyNot::Removed { reranker: reranker.name.clone(), from });
             }
         }
         Ok(slate)
-    }
-
-    fn finish(mut self, view: &View<'_>, matrix: &FeatureMatrix, slate: &Slate) -> Outcome {
-        let ranked = &slate.entries;
-        let shown = &ranked[..ranked.len().min(self.query.limit)];
-        let ids = view.candidates.ids();
-        if let (None, Some(entity)) = (&self.why_not, self.options.why_not) {
-            self.why_not = Some(match ranked.iter().position(|entry| ids[entry.row as usize] == entity) {
-                Some(rank) if rank < shown.len() => WhyNot::Returned { rank },
-                Some(rank) => WhyNot::BelowLimit {
-                    rank,
-                    score: ranked[rank].score,
-                    last_score: shown.last().map_or(f32::NAN, |entry| entry.score),
-                },
-                None => WhyNot::Unknown { entity },
-            });
-        }
-        let explained = match self.options.explain {
-            true => shown.iter().map(|entry| self.explain(view, matrix, entry.row as usize)).collect(),
-            false => Vec::new(),
-        };
-        let mut features = FeatureMatrix::from_elem((shown.len(), matrix.ncols()), f32::NAN);
-        let mut items = Vec::with_capacity(shown.len());
-        for (at, entry) in shown.iter().enumerate() {
-            let row = entry.row as usize;
-            features.row_mut(at).assign(&matrix.row(row));
-            items.push(Recommended {
-                entity: ids[row],
-                score: entry.score,
-                propensity: entry.propensity,
-                fetched_by: view.candidates.fetched_by()[row],
-            });
-        }
-        self.note(Stage::Rerank, ids.len(), shown.len());
-        Outcome { items, features, report: self.report, explained, why_not: self.why_not }
-    }
-
-    fn explain(&mut self, view: &View<'_>, matrix: &FeatureMatrix, row: usize) -> Explained {
-        let recommender = self.recommender;
-        let candidates = view.candidates;
-        let fetchers = (0..recommender.fetchers.len())
-            .filter(|at| candidates.fetched_by()[row] >> at & 1 == 1)
-            .map(|at| {
-                let (score, rank) = (candidates.fetcher_scores(at)[row], candidates.fetcher_ranks(at)[row]);
-                (recommender.fetchers[at].name.clone(), score, rank as usize)
-            })
-            .collect();
-        let rows = FeatureRows::new(matrix.view(), &recommender.model_columns);
-        let model = &recommender.model.part;
-        let (bias, raw, contributions) = match caught(|| model.explain(&rows, row)) {
-            Ok(explanation) => {
-                let contribution = |(at, contribution): (usize, f32)| Contribution {
-                    feature: model.features()[at].clone(),
-                    value: rows.get(row, at),
-                    contribution,
-                };
-                let parts = explanation.contributions.into_iter().enumerate().map(contribution).collect();
-                (explanation.bias, explanation.raw, parts)
-            }
-            Err(error) => {
-                self.degrade(Stage::Score, recommender.model.name.clone(), error);
-                (f32::NAN, f32::NAN, Vec::new())
-            }
-        };
-        Explained { fetchers, bias, contributions, raw, moves: std::mem::take(&mut self.moves[row]) }
     }
 
     /// Fails the run when the component is required, and marks the answer degraded when not.
@@ -413,100 +374,12 @@ impl Run<'_> {
     }
 }
 
-/// Runs a component's future under its deadline, turning a panic (in the call or in the future) into an error.
-async fn guarded<'a, T, C: ?Sized, F>(
-    component: &Component<C>,
-    deadline: Deadline,
-    start: impl FnOnce() -> F,
-) -> Result<T, ComponentError>
-where
-    F: Future<Output = Result<T, ComponentError>> + 'a,
-{
-    let limit = match component.timeout {
-        Some(timeout) => deadline.min(Deadline::after(timeout)),
-        None => deadline,
-    };
-    within(limit, start).await
-}
-
-async fn within<T, F: Future<Output = Result<T, ComponentError>>>(
-    deadline: Deadline,
-    start: impl FnOnce() -> F,
-) -> Result<T, ComponentError> {
-    let future = AssertUnwindSafe(async { start().await }).catch_unwind();
-    match tokio::time::timeout_at(deadline.instant(), future).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(panic)) => Err(ComponentError::Panicked(panic_message(&*panic))),
-        Err(_) => Err(ComponentError::Timeout),
-    }
-}
-
-async fn wanted<T, F: Future<Output = Result<T, ComponentError>>>(
-    wanted: bool,
-    deadline: Deadline,
-    start: impl FnOnce() -> F,
-) -> Option<Result<T, ComponentError>> {
-    match wanted {
-        true => Some(within(deadline, start).await),
-        false => None,
-    }
-}
-
-fn caught<T>(call: impl FnOnce() -> Result<T, ComponentError>) -> Result<T, ComponentError> {
-    catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|panic| Err(ComponentError::Panicked(panic_message(&*panic))))
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (_, Some(text)) => text.clone(),
-        _ => "no message".to_owned(),
-    }
-}
-
-/// Scores by reciprocal rank fusion, for when the model is optional and failed.
-fn fused_ranks(candidates: &Candidates, fetchers: usize) -> Vec<f32> {
-    let mut scores = vec![0.0; candidates.len()];
-    for fetcher in 0..fetchers {
-        for (score, rank) in scores.iter_mut().zip(candidates.fetcher_ranks(fetcher)) {
-            if !rank.is_nan() {
-                *score += 1.0 / (FUSION_K + 1.0 + rank);
-            }
+/// An infinite feature would poison models and statistics behind it.
+fn check_block(block: ArrayView2<'_, f32>, names: &[Name]) -> Result<(), ComponentError> {
+    match block.indexed_iter().find(|(_, cell)| cell.is_infinite()) {
+        Some(((_, column), cell)) => {
+            Err(ComponentError::Contract(format!("the feature {:?} is {cell}", names[column])))
         }
-    }
-    scores
-}
-
-/// A reranker may drop rows, but not invent or repeat any, and scores and propensities stay numbers.
-fn check_slate(slate: &Slate, rows: usize) -> Result<(), ComponentError> {
-    let mut seen = vec![false; rows];
-    for entry in &slate.entries {
-        let fresh = seen.get_mut(entry.row as usize).is_some_and(|seen| !std::mem::replace(seen, true));
-        if !fresh {
-            return Err(ComponentError::Contract(format!(
-                "row {} is repeated or not a candidate",
-                entry.row
-            )));
-        }
-        if !entry.score.is_finite() || !(0.0..=1.0).contains(&entry.propensity) {
-            return Err(ComponentError::Contract(format!(
-                "{entry:?} has no finite score or no propensity in 0..=1"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn note_moves(moves: &mut [Vec<RankMove>], name: &Name, before: &[SlateEntry], after: &[SlateEntry]) {
-    let mut was = vec![usize::MAX; moves.len()];
-    for (place, entry) in before.iter().enumerate() {
-        was[entry.row as usize] = place;
-    }
-    for (to, entry) in after.iter().enumerate() {
-        let from = was[entry.row as usize];
-        if from != to {
-            moves[entry.row as usize].push(RankMove { component: name.clone(), from, to });
-        }
+        None => Ok(()),
     }
 }
