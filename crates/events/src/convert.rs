@@ -1,0 +1,137 @@
+//! Rolling: a closed segment becomes Parquet files, and then goes.
+//!
+//! The files of a segment depend on the segment alone, name and content. So a crash at any moment is mended by doing it
+//! again: files that were finished are replaced by the same ones, and the segment is removed only after all of them
+//! are durable.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::disk::{Disk, make_dirs, write_whole};
+use crate::error::LogError;
+use crate::schema::{Partition, Table, day};
+use crate::segment::{Damage, DamageKind, SegmentReader, SegmentRecord, read_segment};
+use crate::table::{Impressions, Interactions, Requests};
+
+/// How the names of segments end, and of those that are kept because their bytes are not what was written.
+pub(crate) const SEGMENT: &str = "seg";
+pub(crate) const DAMAGED: &str = "damaged";
+
+/// What a conversion wrote.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Converted {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Converts a segment and removes it. One whose bytes are damaged is kept beside the others under another name, after
+/// what is whole in it was converted.
+///
+/// # Errors
+/// When it cannot be read or a file cannot be written; nothing is lost then, and it can be tried again.
+pub(crate) fn convert(disk: &dyn Disk, log: &Path, segment: &Path) -> Result<Converted, LogError> {
+    let keep = |damage: &str| {
+        tracing::error!(segment = %segment.display(), damage, "a damaged segment of the event log is kept");
+        disk.rename(segment, &segment.with_extension(DAMAGED)).map_err(LogError::io("renaming", segment))
+    };
+    let mut reader = match read_segment(segment) {
+        Err(error @ LogError::NotASegment { .. }) => {
+            keep(&error.to_string())?;
+            return Ok(Converted::default());
+        }
+        other => other?,
+    };
+    let files = files(&mut reader, log, segment)?;
+    let mut converted = Converted::default();
+    for (path, bytes) in files {
+        let write = || {
+            make_dirs(disk, path.parent().unwrap_or(log))?;
+            write_whole(disk, &path, &bytes)
+        };
+        write().map_err(LogError::io("writing", &path))?;
+        converted.files += 1;
+        converted.bytes += bytes.len() as u64;
+    }
+    match reader.damage() {
+        Some(damage @ Damage { kind: DamageKind::Corrupt, .. }) => keep(&damage.to_string())?,
+        _ => disk.remove(segment).map_err(LogError::io("removing", segment))?,
+    }
+    disk.sync_dir(segment.parent().unwrap_or(log)).map_err(LogError::io("syncing", log))?;
+    Ok(converted)
+}
+
+/// The Parquet files of a segment, whole in memory, in the order of their paths.
+fn files(
+    reader: &mut SegmentReader,
+    log: &Path,
+    segment: &Path,
+) -> Result<BTreeMap<PathBuf, Vec<u8>>, LogError> {
+    let stem = segment.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let bad = |error| LogError::parquet(segment, error);
+    let mut requests: BTreeMap<Partition, Requests> = BTreeMap::new();
+    let mut impressions: BTreeMap<(Partition, u64), Impressions> = BTreeMap::new();
+    let mut interactions: BTreeMap<Partition, Interactions> = BTreeMap::new();
+    for record in reader.by_ref() {
+        match record {
+            SegmentRecord::Request(request) => {
+                let pipeline = &request.pipeline;
+                let partition = Partition {
+                    corpus: pipeline.corpus.clone(),
+                    source: Some(pipeline.source.clone()),
+                    day: day(request.time.millis()),
+                };
+                if !request.entities.is_empty() {
+                    entry(&mut impressions, (partition.clone(), pipeline.schema), || {
+                        Impressions::new(&stem, pipeline)
+                    })
+                    .and_then(|table| table.push(&request))
+                    .map_err(bad)?;
+                }
+                entry(&mut requests, partition, || Requests::new(&stem))
+                    .and_then(|table| table.push(&request))
+                    .map_err(bad)?;
+            }
+            SegmentRecord::Interactions(rows) => {
+                for row in rows {
+                    let partition =
+                        Partition { corpus: row.corpus.clone(), source: None, day: day(row.time.millis()) };
+                    entry(&mut interactions, partition, || Interactions::new(&stem))
+                        .and_then(|table| table.push(&row))
+                        .map_err(bad)?;
+                }
+            }
+            SegmentRecord::Mark(_) => {}
+        }
+    }
+    if let Some(damage @ Damage { kind: DamageKind::Unreadable, .. }) = reader.damage() {
+        let source = std::io::Error::other(damage.reason.clone());
+        return Err(LogError::io("reading", segment)(source));
+    }
+    let mut files = BTreeMap::new();
+    for (partition, table) in requests {
+        let path = partition.folder(log, Table::Requests).join(format!("{stem}.parquet"));
+        files.insert(path, table.finish().map_err(bad)?);
+    }
+    for ((partition, schema), table) in impressions {
+        let path = partition.folder(log, Table::Impressions).join(format!("{stem}-{schema:016x}.parquet"));
+        files.insert(path, table.finish().map_err(bad)?);
+    }
+    for (partition, table) in interactions {
+        let path = partition.folder(log, Table::Interactions).join(format!("{stem}.parquet"));
+        files.insert(path, table.finish().map_err(bad)?);
+    }
+    Ok(files)
+}
+
+/// The table of a key, made at its first use.
+fn entry<K: Ord, T, E>(
+    tables: &mut BTreeMap<K, T>,
+    key: K,
+    new: impl FnOnce() -> Result<T, E>,
+) -> Result<&mut T, E> {
+    use std::collections::btree_map::Entry;
+    Ok(match tables.entry(key) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => entry.insert(new()?),
+    })
+}

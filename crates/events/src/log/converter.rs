@@ -1,0 +1,100 @@
+//! The thread that turns closed segments into Parquet, off everybody's way.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::queue::Answer;
+use super::stats::Counters;
+use crate::convert::convert;
+use crate::disk::Disk;
+use crate::error::LogError;
+
+/// After a failure the next try waits this long, and at each further one twice as long, up to a bound.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// When the log closes, segments that are not begun by then stay for the next start.
+const CLOSING_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the converter is asked to do.
+pub(crate) enum Job {
+    /// Convert this segment.
+    Segment(PathBuf),
+    /// Answer once everything asked for before is done, or has failed once more.
+    Answer(Answer),
+}
+
+pub(crate) struct Converter {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) log: PathBuf,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) waiting: VecDeque<PathBuf>,
+}
+
+impl Converter {
+    /// Works until the other end of `jobs` is gone.
+    pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
+        let mut wait = FIRST_WAIT;
+        let mut answers = Vec::new();
+        loop {
+            let result = self.pass(None);
+            wait = if result.is_ok() { FIRST_WAIT } else { (wait * 2).min(LONGEST_WAIT) };
+            for answer in answers.drain(..) {
+                // Whoever asked may have gone.
+                let _ = Answer::send(answer, result.clone());
+            }
+            let job = match self.waiting.is_empty() {
+                true => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => jobs.recv_timeout(wait),
+            };
+            match job {
+                Ok(job) => {
+                    self.note(job, &mut answers);
+                    jobs.try_iter().for_each(|job| self.note(job, &mut answers));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        // What fails now is tried again at the next start.
+        let _ = self.pass(Some(Instant::now() + CLOSING_LIMIT));
+    }
+
+    fn note(&mut self, job: Job, answers: &mut Vec<Answer>) {
+        match job {
+            Job::Segment(path) => self.waiting.push_back(path),
+            Job::Answer(answer) => answers.push(answer),
+        }
+    }
+
+    /// Tries every waiting segment once; the first error.
+    fn pass(&mut self, until: Option<Instant>) -> Result<(), LogError> {
+        let mut result = Ok(());
+        for _ in 0..self.waiting.len() {
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
+            let Some(segment) = self.waiting.pop_front() else { break };
+            match convert(&*self.disk, &self.log, &segment) {
+                Ok(converted) => {
+                    Counters::add(&self.counters.converted_segments, 1);
+                    Counters::add(&self.counters.parquet_files, converted.files);
+                    Counters::add(&self.counters.parquet_bytes, converted.bytes);
+                }
+                Err(error) => {
+                    self.counters.failed(&self.counters.convert_error, &error);
+                    self.waiting.push_back(segment);
+                    result = result.and(Err(error));
+                }
+            }
+            self.counters.waiting_segments.store(self.waiting.len() as u64, Ordering::Relaxed);
+        }
+        if result.is_ok() {
+            *self.counters.convert_error.lock() = None;
+        }
+        result
+    }
+}

@@ -1,0 +1,92 @@
+//! The table `impressions`.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Float32Array, ListBuilder, StringBuilder, UInt32Array, UInt64Array,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+
+use super::{BATCH_ROWS, Keys, ParquetFile, texts, times};
+use crate::schema::{self, SCHEMA_KEY};
+use crate::segment::{Pipeline, SegmentRequest};
+
+/// The rows of one file of `impressions`: one feature schema.
+pub(crate) struct Impressions {
+    file: ParquetFile,
+    request: Keys,
+    time: Vec<i64>,
+    position: Vec<u32>,
+    entity: Vec<u64>,
+    score: Vec<f32>,
+    propensity: Vec<f32>,
+    fetchers: ListBuilder<StringBuilder>,
+    shown: Vec<bool>,
+    features: Vec<Vec<f32>>,
+}
+
+impl Impressions {
+    pub(crate) fn new(segment: &str, pipeline: &Pipeline) -> Result<Self, ParquetError> {
+        let width = pipeline.features.len();
+        let more = vec![KeyValue::new(SCHEMA_KEY.to_owned(), format!("{:016x}", pipeline.schema))];
+        Ok(Impressions {
+            file: ParquetFile::new(schema::impressions(&pipeline.features), segment, more, width)?,
+            request: Keys::default(),
+            time: Vec::new(),
+            position: Vec::new(),
+            entity: Vec::new(),
+            score: Vec::new(),
+            propensity: Vec::new(),
+            fetchers: texts(),
+            shown: Vec::new(),
+            features: vec![Vec::new(); width],
+        })
+    }
+
+    pub(crate) fn push(&mut self, request: &SegmentRequest) -> Result<(), ParquetError> {
+        let items = request.entities.len();
+        for at in 0..items {
+            self.request.push(Some(request.request.0));
+            for fetcher in request.fetchers(at) {
+                self.fetchers.values().append_value(fetcher);
+            }
+            self.fetchers.append(true);
+            self.shown.push(at < request.shown);
+        }
+        self.time.extend(std::iter::repeat_n(request.time.millis(), items));
+        self.position.extend(0..items as u32);
+        self.entity.extend_from_slice(&request.entities);
+        self.score.extend_from_slice(&request.scores);
+        self.propensity.extend_from_slice(&request.propensities);
+        let width = self.features.len();
+        for (at, column) in self.features.iter_mut().enumerate() {
+            column.extend(request.features.iter().skip(at).step_by(width));
+        }
+        if self.time.len() >= BATCH_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), ParquetError> {
+        if self.time.is_empty() {
+            return Ok(());
+        }
+        let float = |column: &mut Vec<f32>| Arc::new(Float32Array::from(std::mem::take(column))) as ArrayRef;
+        let mut columns = vec![
+            self.request.take()?,
+            times(&mut self.time),
+            Arc::new(UInt32Array::from(std::mem::take(&mut self.position))),
+            Arc::new(UInt64Array::from(std::mem::take(&mut self.entity))),
+            float(&mut self.score),
+            float(&mut self.propensity),
+            Arc::new(self.fetchers.finish()),
+            Arc::new(BooleanArray::from(std::mem::take(&mut self.shown))),
+        ];
+        columns.extend(self.features.iter_mut().map(float));
+        self.file.write(columns)
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+        self.flush()?;
+        self.file.finish()
+    }
+}

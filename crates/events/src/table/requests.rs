@@ -1,0 +1,91 @@
+//! The table `requests`.
+
+use std::sync::Arc;
+
+use arrow::array::{ListBuilder, StringBuilder, UInt32Array, UInt64Array};
+use parquet::errors::ParquetError;
+
+use super::{BATCH_ROWS, Keys, ParquetFile, texts, times};
+use crate::schema;
+use crate::segment::SegmentRequest;
+
+/// The rows of one file of `requests`.
+pub(crate) struct Requests {
+    file: ParquetFile,
+    request: Keys,
+    time: Vec<i64>,
+    /// Tenant, user, schema, latency, seed.
+    numbers: [Vec<u64>; 5],
+    /// Limit, candidates, scored, returned.
+    counts: [Vec<u32>; 4],
+    variant: StringBuilder,
+    model: StringBuilder,
+    degraded: ListBuilder<StringBuilder>,
+}
+
+impl Requests {
+    pub(crate) fn new(segment: &str) -> Result<Self, ParquetError> {
+        Ok(Requests {
+            file: ParquetFile::new(schema::requests(), segment, Vec::new(), 0)?,
+            request: Keys::default(),
+            time: Vec::new(),
+            numbers: Default::default(),
+            counts: Default::default(),
+            variant: StringBuilder::new(),
+            model: StringBuilder::new(),
+            degraded: texts(),
+        })
+    }
+
+    pub(crate) fn push(&mut self, request: &SegmentRequest) -> Result<(), ParquetError> {
+        let pipeline = &request.pipeline;
+        self.request.push(Some(request.request.0));
+        self.time.push(request.time.millis());
+        let numbers = [request.tenant, request.user, pipeline.schema, request.latency_us, request.seed];
+        for (column, number) in self.numbers.iter_mut().zip(numbers) {
+            column.push(number);
+        }
+        let counts = [request.limit, request.candidates, request.scored, request.shown as u32];
+        for (column, count) in self.counts.iter_mut().zip(counts) {
+            column.push(count);
+        }
+        self.variant.append_option(pipeline.variant.as_ref());
+        self.model.append_value(&pipeline.model);
+        for degradation in request.degraded() {
+            self.degraded.values().append_value(degradation);
+        }
+        self.degraded.append(true);
+        if self.time.len() >= BATCH_ROWS { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), ParquetError> {
+        if self.time.is_empty() {
+            return Ok(());
+        }
+        let [tenant, user, schema, latency, seed] =
+            std::mem::take(&mut self.numbers).map(|column| Arc::new(UInt64Array::from(column)));
+        let [limit, candidates, scored, returned] =
+            std::mem::take(&mut self.counts).map(|column| Arc::new(UInt32Array::from(column)));
+        self.file.write(vec![
+            self.request.take()?,
+            times(&mut self.time),
+            tenant,
+            user,
+            Arc::new(self.variant.finish()),
+            Arc::new(self.model.finish()),
+            schema,
+            limit,
+            candidates,
+            scored,
+            returned,
+            latency,
+            seed,
+            Arc::new(self.degraded.finish()),
+        ])
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+        self.flush()?;
+        self.file.finish()
+    }
+}
