@@ -22,7 +22,11 @@
 //! A missing feature (NaN) contributes nothing, unless `missing` says which value stands in for it. What the transforms do
 //! exactly is in [`Transform`].
 
+#![deny(unsafe_code)]
+
+pub mod forest;
 pub mod linear;
+pub mod xgboost;
 
 pub use linear::{HandTuned, Linear, LinearError, Transform, Weight};
 

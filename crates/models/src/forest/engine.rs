@@ -1,0 +1,165 @@
+//! Scores rows: chooses layouts once for a forest, and a path for each call by the number of rows.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::blend::{self, Blend};
+use super::kernels::Isa;
+use super::quantise::{Bytes, Codes, Quantiser, TILE};
+use super::rows::Rows;
+use super::walk::Walk;
+use super::{Forest, Tree};
+
+/// Up to this many rows are walked one by one; a tile costs the same for one row as for 64.
+const FEW: usize = 8;
+
+/// More byte columns than this would make tiles that no cache holds.
+const MAX_COLUMNS: usize = 1 << 14;
+
+/// A forest, ready to score.
+///
+/// Sums are made in the order of the trees whatever the path, so that a row scores the same, to the bit, alone or among
+/// a thousand, on any processor.
+#[derive(Debug)]
+pub struct Engine {
+    forest: Arc<Forest>,
+    walk: Walk,
+    bytes: Option<ByteEngine>,
+}
+
+/// The paths that read byte codes.
+#[derive(Debug)]
+struct ByteEngine {
+    isa: Isa,
+    quantiser: Quantiser,
+    /// For each group, its layouts in the order of its trees.
+    groups: Vec<Vec<Layout>>,
+}
+
+/// Consecutive trees of one group in one layout.
+#[derive(Debug)]
+enum Layout {
+    Blend(Blend),
+    /// Trees too large for any other, by number.
+    Walk(Vec<usize>),
+}
+
+/// What a call needs for itself; kept per thread, so that scoring allocates nothing.
+struct Scratch {
+    tile: Vec<Bytes>,
+    slots: Vec<Bytes>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch { tile: Vec::new(), slots: blend::slots() });
+}
+
+impl Engine {
+    /// Lays a forest out for the processor at hand.
+    pub fn new(forest: Arc<Forest>) -> Self {
+        Engine::with_isa(forest, Isa::detect())
+    }
+
+    pub(crate) fn with_isa(forest: Arc<Forest>, isa: Isa) -> Self {
+        let walk = Walk::of(&forest);
+        let bytes = Quantiser::of(&forest, MAX_COLUMNS)
+            .map(|(quantiser, codes)| ByteEngine::new(&forest, quantiser, &codes, isa));
+        Engine { forest, walk, bytes }
+    }
+
+    /// The forest.
+    pub fn forest(&self) -> &Arc<Forest> {
+        &self.forest
+    }
+
+    /// Adds the leaves of each row to its sums: `groups` of them per row, one row after the other.
+    ///
+    /// # Panics
+    /// When `rows` has another number of features than the forest or `sums` another length than rows × groups.
+    pub fn add(&self, rows: &Rows<'_>, sums: &mut [f32]) {
+        assert_eq!(rows.columns().len(), self.forest.features(), "rows have the forest's features");
+        assert_eq!(sums.len(), rows.len() * self.forest.groups(), "a sum for each row and group");
+        match &self.bytes {
+            Some(bytes) if rows.len() > FEW => SCRATCH.with_borrow_mut(|scratch| {
+                bytes.add(&self.forest, &self.walk, rows, sums, scratch);
+            }),
+            _ => self.walk.add(&self.forest, rows, sums),
+        }
+    }
+}
+
+impl ByteEngine {
+    fn new(forest: &Forest, quantiser: Quantiser, codes: &Codes, isa: Isa) -> Self {
+        let mut groups: Vec<Vec<Layout>> = (0..forest.groups()).map(|_| Vec::new()).collect();
+        for (index, tree) in forest.trees().iter().enumerate() {
+            push(&mut groups[tree.group], forest, index, tree, codes);
+        }
+        ByteEngine { isa, quantiser, groups }
+    }
+
+    fn add(&self, forest: &Forest, walk: &Walk, rows: &Rows<'_>, sums: &mut [f32], scratch: &mut Scratch) {
+        let groups = forest.groups();
+        scratch.tile.resize(self.quantiser.columns().max(1), Bytes([0; TILE]));
+        for (tile, sums) in sums.chunks_mut(TILE * groups).enumerate() {
+            let start = tile * TILE;
+            let rows = rows.slice(start..rows.len().min(start + TILE));
+            let codes = &mut scratch.tile;
+            self.quantiser.tile(forest.sets(), &rows, codes);
+            for (group, layouts) in self.groups.iter().enumerate() {
+                let mut lane = [0.0f32; TILE];
+                for (lane, sum) in lane.iter_mut().zip(sums.iter().skip(group).step_by(groups)) {
+                    *lane = *sum;
+                }
+                for layout in layouts {
+                    match layout {
+                        Layout::Blend(blend) => self.isa.blend(blend, codes, &mut scratch.slots, &mut lane),
+                        Layout::Walk(trees) => walk.add_trees(forest, &rows, trees, &mut lane),
+                    }
+                }
+                for (lane, sum) in lane.iter().zip(sums.iter_mut().skip(group).step_by(groups)) {
+                    *sum = *lane;
+                }
+            }
+        }
+    }
+}
+
+/// Adds a tree to the last layout when that is of the right kind, and else starts another.
+fn push(layouts: &mut Vec<Layout>, forest: &Forest, index: usize, tree: &Tree, codes: &Codes) {
+    if blend::fits(tree) {
+        if !matches!(layouts.last(), Some(Layout::Blend(_))) {
+            layouts.push(Layout::Blend(Blend::default()));
+        }
+        if let Some(Layout::Blend(blend)) = layouts.last_mut() {
+            blend.push(forest, tree, codes);
+        }
+    } else {
+        if !matches!(layouts.last(), Some(Layout::Walk(_))) {
+            layouts.push(Layout::Walk(Vec::new()));
+        }
+        if let Some(Layout::Walk(trees)) = layouts.last_mut() {
+            trees.push(index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::forest::testing;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 200 }))]
+
+        #[test]
+        fn every_path_gives_the_bits_of_the_definition(seed in any::<u64>(), count in 1usize..150) {
+            let forest = Arc::new(testing::forest(seed));
+            for isa in Isa::available() {
+                let engine = Engine::with_isa(forest.clone(), isa);
+                testing::agrees(&forest, count, seed, |rows, sums| engine.add(rows, sums));
+            }
+        }
+    }
+}
