@@ -4,12 +4,16 @@ mod aggregate;
 mod buckets;
 mod change;
 mod columns;
+mod disk;
+mod durable;
+mod encode;
 mod hours;
 mod in_memory;
 mod latest;
 mod members;
 mod memory;
 mod names;
+mod open;
 mod read_catalog;
 mod read_features;
 mod read_interactions;
@@ -27,6 +31,7 @@ use crate::Stores;
 use crate::write::Writer;
 use in_memory::InMemoryWriter;
 use memory::Memory;
+pub use open::{OpenOptions, Recovered};
 
 impl Stores {
     /// Stores that forget everything when they are dropped: the embedded engine without its disk.

@@ -16,11 +16,14 @@ use std::sync::Arc;
 
 use recommend_core::IdCodec;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, CorpusSummary};
+pub use embedded::{OpenOptions, Recovered};
 pub use error::StoreError;
 pub use feature_rows::FeatureRowStore;
 pub use ids::IdBatch;
-pub use interactions::{Aggregate, AggregateSpec, Event, HourScope, InteractionStore, Scope, Subject};
+pub use interactions::{
+    Aggregate, AggregateSpec, Event, HourScope, InteractionStore, KindSummary, Scope, Subject,
+};
 pub use write::{EntityPut, FeaturePut, RelationPut, WriteBatch, WriteOutcome, Writer};
 
 /// The stores that the components of a process share. Cloning is reference counting.
@@ -36,6 +39,16 @@ pub struct Stores {
     pub writer: Arc<dyn Writer>,
     /// Strings to numbers and back.
     pub codec: IdCodec,
+}
+
+impl Stores {
+    /// Finishes the writes that wait and takes no more. Reads go on.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.writer.close().await
+    }
 }
 
 impl std::fmt::Debug for Stores {

@@ -67,6 +67,19 @@ pub struct WriteBatch {
     pub features: Vec<FeaturePut>,
 }
 
+impl WriteBatch {
+    /// How many things it writes.
+    pub fn len(&self) -> usize {
+        let WriteBatch { tenant_name: _, names, entities, relations, interactions, features } = self;
+        names.len() + entities.len() + relations.len() + interactions.len() + features.len()
+    }
+
+    /// Whether it writes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// What a write did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WriteOutcome {
@@ -85,4 +98,12 @@ pub trait Writer: Send + Sync {
     /// [`StoreError::IdCollision`] when two strings share a hashed id; [`StoreError::TooManyNames`] when a bound of the
     /// vocabulary is reached; otherwise when the store cannot be written.
     async fn write(&self, tenant: TenantId, batch: WriteBatch) -> Result<WriteOutcome, StoreError>;
+
+    /// Finishes the writes that wait and takes no more; the data folder is free when it returns.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

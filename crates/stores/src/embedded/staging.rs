@@ -79,9 +79,18 @@ impl Staging {
         Staging { memory, seen: FxHashMap::default(), pending: FxHashMap::default() }
     }
 
-    /// Notes an interaction that was recorded earlier; whether it is new.
-    pub(crate) fn recover(&mut self, tenant: TenantId, id: InteractionId) -> bool {
-        self.seen.entry(tenant).or_default().insert(id)
+    /// Notes an interaction that was recorded earlier.
+    pub(crate) fn recover(&mut self, tenant: TenantId, id: InteractionId) {
+        self.seen.entry(tenant).or_default().insert(id);
+    }
+
+    /// Notes the interactions of changes that turned out to be on disk.
+    pub(crate) fn recover_all(&mut self, tenant: TenantId, changes: &Changes) {
+        for change in &changes.list {
+            if let Change::Interaction(interaction) = change {
+                self.recover(tenant, interaction.id);
+            }
+        }
     }
 
     /// Checks a batch and stages what it changes.
