@@ -27,6 +27,7 @@ pub trait FeatureSource: Send + Sync {
     /// cell comes in as NaN, which means missing. Infinite values are not allowed.
     ///
     /// # Errors
-    /// When what it reads from cannot answer; the block is then reset to missing.
+    /// When what it reads from cannot answer. What it filled before the error, or before its time was up, stays, and the
+    /// rest is missing: values that are there are as good as ever.
     async fn fill(&self, view: &View<'_>, block: ArrayViewMut2<'_, f32>) -> Result<(), ComponentError>;
 }

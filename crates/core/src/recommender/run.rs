@@ -255,13 +255,16 @@ impl Run<'_> {
             let mut column = 0;
             for (source, result) in sources.iter().zip(results) {
                 let width = source.part.features().len();
-                let mut block = matrix.slice_axis_mut(Axis(1), (column..column + width).into());
-                let result = match sound {
-                    true => result,
-                    false => result.and_then(|()| check_block(block.view(), source.part.features())),
-                };
+                let mut result = result;
+                if !sound {
+                    let mut block = matrix.slice_axis_mut(Axis(1), (column..column + width).into());
+                    let contract = check_block(block.view(), source.part.features());
+                    if contract.is_err() {
+                        block.fill(f32::NAN);
+                    }
+                    result = result.and(contract);
+                }
                 if let Err(error) = result {
-                    block.fill(f32::NAN);
                     self.failed(Stage::Features, source, Policy::Optional, error)?;
                 }
                 column += width;
