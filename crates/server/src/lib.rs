@@ -1,1 +1,39 @@
-//! The Recommend API: gRPC, HTTP, configuration, hot reload.
+//! The Recommend API: gRPC and HTTP, configuration, hot reload, and the deployment that they serve.
+//!
+//! ```no_run
+//! use recommend_server::{Config, Deployment, Server};
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::load("recommend.toml".as_ref())?;
+//! let deployment = Deployment::open(&config.server.data, &config.log).await?;
+//! let server = Server::builder()
+//!     .register(|registry| { /* my_crate::register(registry) */ })
+//!     .watch("recommend.toml")
+//!     .start(config, deployment)
+//!     .await?;
+//! println!("gRPC on {}, HTTP on {}", server.grpc_addr(), server.http_addr());
+//! server.until_stopped().await?; // SIGTERM and SIGINT stop it, SIGHUP reloads the file
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+pub mod config;
+pub mod deployment;
+mod front;
+mod grpc;
+mod http;
+pub mod limits;
+pub mod proto;
+mod registry;
+mod request;
+pub mod server;
+mod serving;
+mod status;
+
+pub use config::{Config, ConfigError, ConfigErrors, ServerConfig};
+pub use deployment::{Deployment, DeploymentError, Keys};
+pub use registry::default_registry;
+pub use request::interaction_id;
+pub use server::{RunningServer, Server, ServerBuilder, ServerError};
+pub use serving::Changes;

@@ -1,0 +1,153 @@
+//! The configuration: one TOML file with the server, the log, the features and the recommenders.
+//!
+//! ```toml
+//! [server]
+//! grpc = "127.0.0.1:50051"
+//!
+//! [features.messages_7d]
+//! kind = "count"
+//! scope = "entity"
+//! interactions = ["message"]
+//! window = "7d"
+//!
+//! [[recommender]]
+//! corpus = "channel"
+//! source = "channel-browser"
+//! fetchers = [ { kind = "popular", window = "30d" } ]
+//! filters = [ "not-private" ]                          # a bare string is { kind = "…" }
+//! features = [ "messages_7d" ]                         # logged, beside those that the model reads
+//! model = { kind = "linear", weights = { "popular.score" = 1.0 } }
+//! ```
+//!
+//! Reading ([`Config::load`]) finds what is wrong with the text; building ([`Config::build`]) finds what is wrong with
+//! the components. Both report everything that they find, each with its line.
+
+mod build;
+mod error;
+mod reading;
+mod recommender;
+mod server;
+
+use std::path::Path;
+
+use recommend_core::Name;
+use recommend_events::LogOptions;
+
+pub use build::BuiltRecommender;
+pub use error::{ConfigError, ConfigErrors};
+pub use recommender::{ComponentConfig, RecommenderConfig};
+pub(crate) use server::MAX_TIMEOUT;
+pub use server::ServerConfig;
+
+use reading::{Lines, Node};
+
+/// A configuration that was read, but whose components are not built yet.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Addresses, folders and bounds.
+    pub server: ServerConfig,
+    /// The event log.
+    pub log: LogOptions,
+    /// Declarations of features, by name, with the line of each.
+    pub features: Vec<(Name, toml::Table, usize)>,
+    /// The recommenders, in the order of the file.
+    pub recommenders: Vec<RecommenderConfig>,
+    /// Where it was read, for messages.
+    file: String,
+}
+
+/// The sections that there are.
+const SECTIONS: [&str; 4] = ["server", "log", "features", "recommender"];
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, line by line.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Config::parse(&file, &text),
+            Err(error) => Err(ConfigErrors(vec![ConfigError {
+                file,
+                line: None,
+                place: None,
+                reason: format!("cannot be read: {error}; give the path of a TOML file with --config"),
+            }])),
+        }
+    }
+
+    /// Reads a text; `file` is what messages call it.
+    ///
+    /// ```
+    /// # use recommend_server::Config;
+    /// let errors = Config::parse("my.toml", "[sever]\ngrpc = \"127.0.0.1:1\"").unwrap_err();
+    /// assert_eq!(errors.to_string(), "my.toml:1: there is no section `sever`; did you mean `server`?");
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, line by line.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigErrors> {
+        let lines = Lines::new(file, text);
+        let mut errors = Vec::new();
+        let mut config = Config { file: file.to_owned(), ..Config::default() };
+        let (table, broken) = toml::de::DeTable::parse_recoverable(text);
+        for error in &broken {
+            errors.push(lines.toml(error, None));
+        }
+        if !errors.is_empty() {
+            // What follows a syntax error is guesswork.
+            return Err(ConfigErrors(errors));
+        }
+        for (key, value) in table.into_inner() {
+            let node = Node::new(&lines, key.get_ref(), value);
+            match key.get_ref().as_ref() {
+                "server" => config.server = node.read(&mut errors).unwrap_or_default(),
+                "log" => config.log = node.read(&mut errors).unwrap_or_default(),
+                "features" => config.features = node.features(&mut errors),
+                "recommender" => config.recommenders = node.recommenders(&mut errors),
+                other => errors.push(lines.at(
+                    key.span().start,
+                    None,
+                    reading::unknown("there is no section", other, &SECTIONS),
+                )),
+            }
+        }
+        for (at, recommender) in config.recommenders.iter().enumerate() {
+            let same = |other: &&RecommenderConfig| {
+                other.corpus == recommender.corpus && other.source == recommender.source
+            };
+            if let Some(first) = config.recommenders[..at].iter().find(same) {
+                errors.push(config.error(
+                    recommender.line,
+                    Some(recommender.place()),
+                    format!("is configured already in line {}; rename its source or remove one", first.line),
+                ));
+            }
+        }
+        ConfigErrors::unless_empty(errors, config)
+    }
+
+    /// Whether the declarations of features say the same.
+    pub(crate) fn same_features(&self, other: &Config) -> bool {
+        let said = |config: &Config| {
+            let mut said: Vec<_> =
+                config.features.iter().map(|(n, table, _)| (n.clone(), table.clone())).collect();
+            said.sort_by(|a, b| a.0.cmp(&b.0));
+            said
+        };
+        said(self) == said(other)
+    }
+
+    /// Where it was read.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    fn error(&self, line: usize, place: Option<String>, reason: String) -> ConfigError {
+        ConfigError { file: self.file.clone(), line: Some(line), place, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The recommenders that serve now: an immutable set behind an atomic pointer, replaced whole or not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use recommend_core::error::closest;
+use recommend_core::{Name, Recommender, Registry, Stage};
+use recommend_monitoring::{Metrics, RecommenderMetrics};
+use recommend_stores::Stores;
+use rustc_hash::FxHashMap;
+use tonic::Status;
+
+use crate::config::{BuiltRecommender, Config, ConfigErrors, RecommenderConfig};
+
+/// One recommender with what each of its requests needs, taken once.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) recommender: Recommender,
+    pub(crate) timeout: Duration,
+    pub(crate) metrics: RecommenderMetrics,
+    /// The version of its model.
+    pub(crate) model: Arc<str>,
+    /// The names of its fetchers, in order.
+    pub(crate) fetchers: Arc<[Name]>,
+}
+
+impl Served {
+    fn new(built: BuiltRecommender, metrics: &Metrics) -> Self {
+        let recommender = built.recommender;
+        Served {
+            timeout: built.timeout,
+            metrics: metrics.recommender(recommender.corpus(), recommender.source()),
+            model: recommender.model_version().into(),
+            fetchers: recommender.components(Stage::Fetch).into(),
+            recommender,
+        }
+    }
+}
+
+/// All recommenders of a configuration.
+pub(crate) struct Serving {
+    pub(crate) config: Config,
+    list: Vec<Arc<Served>>,
+    index: FxHashMap<Name, FxHashMap<Name, Arc<Served>>>,
+}
+
+impl Serving {
+    /// Builds everything.
+    pub(crate) fn new(
+        config: Config,
+        stores: &Stores,
+        registry: &Registry,
+        metrics: &Metrics,
+    ) -> Result<Self, ConfigErrors> {
+        let built = config.build(stores, registry)?;
+        let list = built.into_iter().map(|built| Arc::new(Served::new(built, metrics))).collect();
+        Ok(Serving::of(config, list))
+    }
+
+    /// Builds what differs from these recommenders, and keeps what does not with all that it has warmed up.
+    pub(crate) fn next(
+        &self,
+        config: Config,
+        stores: &Stores,
+        registry: &Registry,
+        metrics: &Metrics,
+    ) -> Result<(Self, Changes), ConfigErrors> {
+        let mut changes =
+            Changes { restart: self.config.server.needs_restart(&config.server), ..Changes::default() };
+        if self.config.log != config.log {
+            changes.restart.push("log");
+        }
+        let shared =
+            self.config.same_features(&config) && self.config.server.timeout == config.server.timeout;
+        let (mut list, mut errors) = (Vec::with_capacity(config.recommenders.len()), Vec::new());
+        for wanted in &config.recommenders {
+            let known = self.config.recommenders.iter().position(|old| same(old, wanted));
+            if let Some(at) = known
+                && shared
+                && self.config.recommenders[at] == *wanted
+            {
+                list.push(self.list[at].clone());
+                continue;
+            }
+            let name = format!("{}/{}", wanted.corpus, wanted.source);
+            if known.is_some() {
+                changes.changed.push(name)
+            } else {
+                changes.added.push(name)
+            }
+            match config.build_one(wanted, stores, registry) {
+                Ok(built) => list.push(Arc::new(Served::new(built, metrics))),
+                Err(found) => errors.extend(found.0),
+            }
+        }
+        for old in &self.config.recommenders {
+            if !config.recommenders.iter().any(|new| same(old, new)) {
+                changes.removed.push(format!("{}/{}", old.corpus, old.source));
+            }
+        }
+        if list.is_empty() && errors.is_empty() {
+            // Says what an empty file wants.
+            config.build(stores, registry)?;
+        }
+        match errors.is_empty() {
+            true => Ok((Serving::of(config, list), changes)),
+            false => Err(ConfigErrors(errors)),
+        }
+    }
+
+    fn of(config: Config, list: Vec<Arc<Served>>) -> Self {
+        let mut index: FxHashMap<Name, FxHashMap<Name, Arc<Served>>> = FxHashMap::default();
+        for served in &list {
+            let (corpus, source) = (served.recommender.corpus(), served.recommender.source());
+            index.entry(corpus.clone()).or_default().insert(source.clone(), served.clone());
+        }
+        Serving { config, list, index }
+    }
+
+    /// The recommender of a corpus and a source.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, with those that there are.
+    pub(crate) fn find(&self, corpus: &str, source: &str) -> Result<Arc<Served>, Status> {
+        match self.index.get(corpus).and_then(|sources| sources.get(source)) {
+            Some(served) => Ok(served.clone()),
+            None => Err(self.not_found(corpus, source)),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Served>> {
+        self.list.iter()
+    }
+
+    fn not_found(&self, corpus: &str, source: &str) -> Status {
+        let short = |text: &str| text.chars().take(64).collect::<String>();
+        let wanted = format!("{}/{}", short(corpus), short(source));
+        let known: Vec<String> = self
+            .list
+            .iter()
+            .map(|served| format!("{}/{}", served.recommender.corpus(), served.recommender.source()))
+            .collect();
+        let hint = match closest(known.iter().map(String::as_str), &wanted) {
+            Some(close) => format!("did you mean {close}? "),
+            None => String::new(),
+        };
+        Status::not_found(format!("there is no recommender {wanted}; {hint}there are {}", known.join(", ")))
+    }
+}
+
+fn same(a: &RecommenderConfig, b: &RecommenderConfig) -> bool {
+    a.corpus == b.corpus && a.source == b.source
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Recommenders that are new, as `corpus/source`.
+    pub added: Vec<String>,
+    /// Recommenders that are built anew.
+    pub changed: Vec<String>,
+    /// Recommenders that are gone.
+    pub removed: Vec<String>,
+    /// Keys of the file that differ and take a restart.
+    pub restart: Vec<&'static str>,
+}
+
+impl std::fmt::Display for Changes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if *self == Changes::default() {
+            return f.write_str("nothing changed");
+        }
+        let mut parts = Vec::new();
+        for (what, list) in [("added", &self.added), ("changed", &self.changed), ("removed", &self.removed)] {
+            if !list.is_empty() {
+                parts.push(format!("{what} {}", list.join(", ")));
+            }
+        }
+        if !self.restart.is_empty() {
+            parts.push(format!("restart the server for {}", self.restart.join(", ")));
+        }
+        f.write_str(&parts.join("; "))
+    }
+}
