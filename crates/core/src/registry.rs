@@ -253,7 +253,7 @@ fn located(stage: Stage, kind: &str, error: BuildError) -> BuildError {
 }
 
 /// Adds "did you mean" to serde's "unknown field `a`, expected one of `b`, `c`".
-fn suggest(message: &str) -> String {
+pub fn suggest(message: &str) -> String {
     let message = message.trim();
     let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     match words.split_first() {
