@@ -5,9 +5,11 @@ mod build;
 mod engine;
 #[expect(unsafe_code, reason = "instruction sets are chosen at run time")]
 mod kernels;
+mod quadrature;
 mod quantise;
 mod rows;
 mod sets;
+mod shap;
 #[cfg(test)]
 pub(crate) mod testing;
 mod walk;
@@ -16,6 +18,7 @@ pub use build::{ForestBuilder, ForestError, ForestShape, RawTree, TreeError};
 pub use engine::Engine;
 pub use rows::{Rows, RowsError};
 pub use sets::CategorySet;
+pub use shap::ShapError;
 
 /// Trees deeper than this are refused; deeper ones come from broken files, not from training.
 pub const MAX_DEPTH: usize = 1024;

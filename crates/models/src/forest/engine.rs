@@ -1,12 +1,13 @@
 //! Scores rows: chooses layouts once for a forest, and a path for each call by the number of rows.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::blend::{self, Blend};
 use super::kernels::Isa;
 use super::quantise::{Bytes, Codes, Quantiser, TILE};
 use super::rows::Rows;
+use super::shap::{Shap, ShapError};
 use super::walk::Walk;
 use super::{Forest, Tree};
 
@@ -23,14 +24,16 @@ const MAX_COLUMNS: usize = 1 << 14;
 #[derive(Debug)]
 pub struct Engine {
     forest: Arc<Forest>,
+    isa: Isa,
     walk: Walk,
     bytes: Option<ByteEngine>,
+    /// Made when the first row is explained.
+    shap: OnceLock<Result<Shap, ShapError>>,
 }
 
 /// The paths that read byte codes.
 #[derive(Debug)]
 struct ByteEngine {
-    isa: Isa,
     quantiser: Quantiser,
     /// For each group, its layouts in the order of its trees.
     groups: Vec<Vec<Layout>>,
@@ -63,8 +66,8 @@ impl Engine {
     pub(crate) fn with_isa(forest: Arc<Forest>, isa: Isa) -> Self {
         let walk = Walk::of(&forest);
         let bytes = Quantiser::of(&forest, MAX_COLUMNS)
-            .map(|(quantiser, codes)| ByteEngine::new(&forest, quantiser, &codes, isa));
-        Engine { forest, walk, bytes }
+            .map(|(quantiser, codes)| ByteEngine::new(&forest, quantiser, &codes));
+        Engine { forest, isa, walk, bytes, shap: OnceLock::new() }
     }
 
     /// The forest.
@@ -81,23 +84,72 @@ impl Engine {
         assert_eq!(sums.len(), rows.len() * self.forest.groups(), "a sum for each row and group");
         match &self.bytes {
             Some(bytes) if rows.len() > FEW => SCRATCH.with_borrow_mut(|scratch| {
-                bytes.add(&self.forest, &self.walk, rows, sums, scratch);
+                bytes.add(self.isa, &self.forest, &self.walk, rows, sums, scratch);
             }),
             _ => self.walk.add(&self.forest, rows, sums),
         }
     }
+
+    fn shap(&self) -> Result<&Shap, ShapError> {
+        self.shap.get_or_init(|| Shap::of(&self.forest)).as_ref().map_err(Clone::clone)
+    }
+
+    /// Writes the SHAP values of each row and group: one per feature, and last what the trees add on average.
+    ///
+    /// # Errors
+    /// [`ShapError`] when the forest has no training weights.
+    ///
+    /// # Panics
+    /// When `rows` has another number of features than the forest, or `out` another length than rows × groups ×
+    /// (features + 1).
+    pub fn contributions(&self, rows: &Rows<'_>, out: &mut [f32]) -> Result<(), ShapError> {
+        let forest = &self.forest;
+        assert_eq!(rows.columns().len(), forest.features(), "rows have the forest's features");
+        assert_eq!(
+            out.len(),
+            rows.len() * forest.groups() * (forest.features() + 1),
+            "a value for each feature"
+        );
+        self.shap()?.contributions(forest, self.isa, rows, out);
+        Ok(())
+    }
+
+    /// Writes the SHAP interaction values of each row and group, a square of `features + 1`.
+    ///
+    /// # Errors
+    /// [`ShapError`] when the forest has no training weights.
+    ///
+    /// # Panics
+    /// When `rows` has another number of features than the forest, or `out` another length than rows × groups ×
+    /// (features + 1)².
+    pub fn interactions(&self, rows: &Rows<'_>, out: &mut [f32]) -> Result<(), ShapError> {
+        let forest = &self.forest;
+        assert_eq!(rows.columns().len(), forest.features(), "rows have the forest's features");
+        let width = forest.features() + 1;
+        assert_eq!(out.len(), rows.len() * forest.groups() * width * width, "a value for each pair");
+        self.shap()?.interactions(forest, self.isa, rows, out);
+        Ok(())
+    }
 }
 
 impl ByteEngine {
-    fn new(forest: &Forest, quantiser: Quantiser, codes: &Codes, isa: Isa) -> Self {
+    fn new(forest: &Forest, quantiser: Quantiser, codes: &Codes) -> Self {
         let mut groups: Vec<Vec<Layout>> = (0..forest.groups()).map(|_| Vec::new()).collect();
         for (index, tree) in forest.trees().iter().enumerate() {
             push(&mut groups[tree.group], forest, index, tree, codes);
         }
-        ByteEngine { isa, quantiser, groups }
+        ByteEngine { quantiser, groups }
     }
 
-    fn add(&self, forest: &Forest, walk: &Walk, rows: &Rows<'_>, sums: &mut [f32], scratch: &mut Scratch) {
+    fn add(
+        &self,
+        isa: Isa,
+        forest: &Forest,
+        walk: &Walk,
+        rows: &Rows<'_>,
+        sums: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
         let groups = forest.groups();
         scratch.tile.resize(self.quantiser.columns().max(1), Bytes([0; TILE]));
         for (tile, sums) in sums.chunks_mut(TILE * groups).enumerate() {
@@ -112,7 +164,7 @@ impl ByteEngine {
                 }
                 for layout in layouts {
                     match layout {
-                        Layout::Blend(blend) => self.isa.blend(blend, codes, &mut scratch.slots, &mut lane),
+                        Layout::Blend(blend) => isa.blend(blend, codes, &mut scratch.slots, &mut lane),
                         Layout::Walk(trees) => walk.add_trees(forest, &rows, trees, &mut lane),
                     }
                 }
