@@ -162,8 +162,9 @@ pub(crate) async fn tie_strengths(
         });
         *sum += worth;
     }
-    let positive = order.into_iter().map(|other| (other, sums[&other] as f32)).filter(|(_, sum)| *sum > 0.0);
-    Ok(positive.collect())
+    // Finite, whatever the values are: a score becomes a feature.
+    let sum = |other| sums[&other].min(f64::from(f32::MAX)) as f32;
+    Ok(order.into_iter().map(|other| (other, sum(other))).filter(|(_, sum)| *sum > 0.0).collect())
 }
 
 #[async_trait]

@@ -223,3 +223,96 @@ impl<T: Send + Sync + 'static> Job<T> {
 fn stopped() -> ComponentError {
     ComponentError::Failed("the build of a table was stopped, because the process ends".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::future::join_all;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::testing::{NOW, TENANT, World, query, query_of};
+
+    const LARGE: usize = 1_000_000;
+
+    fn derived(world: &World, tenants: usize) -> Derived<u64> {
+        Derived::new(world.stores.interactions.clone(), None, tenants)
+    }
+
+    async fn built(value: u64) -> Result<Built<u64>, ComponentError> {
+        Ok(Built { value, steps: LARGE })
+    }
+
+    /// A build that ends when the sender says so.
+    fn gated() -> (oneshot::Sender<u64>, impl Future<Output = Result<Built<u64>, ComponentError>> + Send) {
+        let (gate, value) = oneshot::channel();
+        (gate, async { built(value.await.expect("the test opens the gate")).await })
+    }
+
+    async fn value_of(derived: &Derived<u64>, build: impl FnOnce() -> u64) -> u64 {
+        *derived.get(&query(), || built(build())).await.expect("the build does not fail").value
+    }
+
+    fn never() -> u64 {
+        panic!("there is nothing to build")
+    }
+
+    #[tokio::test]
+    async fn the_old_serves_while_the_new_is_built() {
+        let world = World::new().events([(1, 10, "join", NOW)]).await;
+        let derived = derived(&world, 8);
+        assert_eq!(value_of(&derived, || 1).await, 1);
+        assert_eq!(value_of(&derived, never).await, 1);
+        let _world = world.events([(2, 10, "join", NOW)]).await;
+        let (gate, build) = gated();
+        assert_eq!(*derived.get(&query(), || build).await.unwrap().value, 1);
+        assert_eq!(value_of(&derived, never).await, 1, "one build at a time");
+        gate.send(2).unwrap();
+        while value_of(&derived, never).await == 1 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(value_of(&derived, never).await, 2);
+    }
+
+    #[tokio::test]
+    async fn the_first_build_goes_on_when_the_query_gives_up() {
+        let derived = derived(&World::new(), 8);
+        let (gate, build) = gated();
+        let query = query();
+        let asked = derived.get(&query, || build).now_or_never();
+        assert!(asked.is_none(), "and the future is dropped");
+        gate.send(7).unwrap();
+        assert_eq!(value_of(&derived, never).await, 7);
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_share_one_build() {
+        let (derived, builds) = (derived(&World::new(), 8), AtomicUsize::new(0));
+        let count = || builds.fetch_add(1, Ordering::SeqCst) as u64;
+        let values = join_all((0..20).map(|_| value_of(&derived, count))).await;
+        assert_eq!(values, [0; 20]);
+    }
+
+    #[tokio::test]
+    async fn a_build_that_fails_or_panics_is_an_error_and_then_tried_again() {
+        let derived = derived(&World::new(), 8);
+        let failed = ComponentError::Failed("as told".into());
+        let result = derived.get(&query(), || async { Err(ComponentError::Failed("as told".into())) }).await;
+        assert_eq!(result.err(), Some(failed));
+        let result = derived.get(&query(), || async { panic!("as told") }).await;
+        assert!(matches!(result.err(), Some(ComponentError::Panicked(_))));
+        assert_eq!(value_of(&derived, || 3).await, 3);
+    }
+
+    #[tokio::test]
+    async fn the_tenants_asked_least_are_forgotten() {
+        let derived = derived(&World::new(), 3);
+        for tenant in 0..100 {
+            let table = derived.get(&query_of(TenantId(tenant)), || built(tenant)).await.unwrap();
+            assert_eq!(*table.value, tenant);
+        }
+        assert!(derived.slots.len() <= 3, "{}", derived.slots.len());
+        assert_eq!(value_of(&derived, || TENANT.0).await, TENANT.0);
+    }
+}

@@ -122,7 +122,7 @@ async fn rank(
                 }
             }
             // With negative weights some sums are: what more dislike than like is not popular.
-            sums.into_iter().filter(|(_, score)| *score > 0.0).collect()
+            sums.into_iter().filter(|(_, score)| *score > 0.0 && score.is_finite()).collect()
         }
     };
     Ok(Built { value: Proposals::from_pairs(scored).top(limit).iter().collect(), steps: 0 })

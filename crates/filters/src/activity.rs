@@ -166,3 +166,37 @@ impl Filter for Activity {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use recommend_core::days;
+
+    use super::*;
+    use crate::testing::{Case, NOW, reasons_in, stores_with};
+
+    #[tokio::test]
+    async fn activity_is_counted_in_a_window_by_kind() {
+        let old = NOW.before(days(40));
+        let events =
+            [(1, 1, "message", NOW), (1, 1, "message", NOW), (2, 2, "join", NOW), (2, 2, "message", old)];
+        let stores = stores_with(events).await;
+        let case = Case::of(3);
+        let (few, many) = (Some("inactive"), Some("active"));
+        let two = || Activity::at_least(&stores, 2.0);
+        assert_eq!(reasons_in(&two(), &case).await, [None, None, few]);
+        assert_eq!(reasons_in(&two().window(days(30)), &case).await, [None, few, few]);
+        assert_eq!(reasons_in(&two().of(ActivityOf::Users), &case).await, [few, few, few]);
+        let messages = || Activity::at_most(&stores, 1.0).interactions([Name::literal("message")]);
+        assert_eq!(reasons_in(&messages(), &case).await, [many, None, None]);
+        assert_eq!((two().kind(), messages().kind()), ("min-activity", "max-activity"));
+    }
+
+    #[tokio::test]
+    async fn a_bound_must_be_a_number() {
+        let stores = stores_with([]).await;
+        let settings: MinSettings = toml::from_str("at_least = nan").unwrap();
+        assert!(settings.build(&stores).err().unwrap().to_string().contains("`at_least`"));
+        let settings: MaxSettings = toml::from_str("at_most = 3\nof = 'users'\nwindow = '7d'").unwrap();
+        assert_eq!(settings.build(&stores).unwrap().window, Some(days(7)));
+    }
+}

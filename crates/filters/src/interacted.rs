@@ -22,6 +22,15 @@ pub struct NotInteractedSettings {
 }
 
 /// Drops the candidates that the user who asks has interactions with; one call for all of them.
+///
+/// ```
+/// use recommend_core::{IdCodec, Name, days};
+/// use recommend_filters::NotInteracted;
+/// use recommend_stores::Stores;
+///
+/// let stores = Stores::in_memory(IdCodec::new([0; 16]));
+/// let unread = NotInteracted::by(&stores, [Name::literal("read")]).window(days(90));
+/// ```
 pub struct NotInteracted {
     interactions: Arc<dyn InteractionStore>,
     spec: AggregateSpec,
@@ -68,5 +77,25 @@ impl Filter for NotInteracted {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use recommend_core::days;
+
+    use super::*;
+    use crate::testing::{Case, NOW, USER, reasons_in, stores_with};
+
+    #[tokio::test]
+    async fn what_the_user_did_something_with_is_dropped() {
+        let me = USER.0;
+        let old = NOW.before(days(40));
+        let stores = stores_with([(me, 1, "read", NOW), (me, 2, "rate", old), (9, 3, "read", NOW)]).await;
+        let (case, dropped) = (Case::of(3), Some("interacted"));
+        assert_eq!(reasons_in(&NotInteracted::in_any_way(&stores), &case).await, [dropped, dropped, None]);
+        let ratings = || NotInteracted::by(&stores, [Name::literal("rate")]);
+        assert_eq!(reasons_in(&ratings(), &case).await, [None, dropped, None]);
+        assert_eq!(reasons_in(&ratings().window(days(30)), &case).await, [None; 3]);
     }
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use recommend_core::{
-    AttributeTable, Candidates, ComponentError, Deadline, EntityId, Filter, Name, Proposals, Query, Relation,
-    RelationSet, Relations, RequestId, TenantId, Timestamp, UserId, Value, Verdicts, View, days,
+    AttributeTable, Candidates, ComponentError, Deadline, EntityId, Filter, IdCodec, Interaction,
+    InteractionId, Name, Proposals, Query, Relation, RelationSet, Relations, RequestId, TenantId, Timestamp,
+    UserId, Value, Verdicts, View, days,
 };
+use recommend_stores::{Stores, WriteBatch};
 
 pub(crate) const USER: UserId = UserId(7);
 pub(crate) const TENANT: TenantId = TenantId(1);
@@ -89,26 +91,59 @@ impl Case {
     }
 }
 
-/// What the filter says about each candidate; `None` is keep.
+impl Case {
+    async fn judge(&self, filter: &dyn Filter) -> Result<Vec<Option<&'static str>>, ComponentError> {
+        let rows = self.candidates.len();
+        let names: Vec<Name> = self.columns.iter().map(|(name, _)| name.clone()).collect();
+        let mut table = AttributeTable::new(rows, &names);
+        for row in (0..rows).filter(|row| !self.unknown.contains(row)) {
+            table.set_known(row);
+        }
+        for (at, (_, column)) in self.columns.iter().enumerate() {
+            table.column_mut(at).copy_from_slice(column);
+        }
+        let relations = self.relations.clone().map(Relations::new);
+        let view = View {
+            query: &self.query,
+            candidates: &self.candidates,
+            attributes: self.attributes.then_some(&table),
+            user: None,
+            relations: relations.as_ref(),
+        };
+        let mut verdicts = Verdicts::keep_all(rows);
+        filter.judge(&view, &mut verdicts).await?;
+        Ok((0..rows).map(|row| verdicts.verdict(row).map(|(_, reason)| reason)).collect())
+    }
+}
+
+/// What a filter over tables says about each candidate; `None` is keep.
 pub(crate) fn reasons(filter: &dyn Filter, case: &Case) -> Result<Vec<Option<&'static str>>, ComponentError> {
-    let rows = case.candidates.len();
-    let names: Vec<Name> = case.columns.iter().map(|(name, _)| name.clone()).collect();
-    let mut table = AttributeTable::new(rows, &names);
-    for row in (0..rows).filter(|row| !case.unknown.contains(row)) {
-        table.set_known(row);
-    }
-    for (at, (_, column)) in case.columns.iter().enumerate() {
-        table.column_mut(at).copy_from_slice(column);
-    }
-    let relations = case.relations.clone().map(Relations::new);
-    let view = View {
-        query: &case.query,
-        candidates: &case.candidates,
-        attributes: case.attributes.then_some(&table),
-        user: None,
-        relations: relations.as_ref(),
+    case.judge(filter).now_or_never().expect("no filter over tables waits")
+}
+
+/// What a filter over a store says about each candidate; `None` is keep.
+pub(crate) async fn reasons_in(filter: &dyn Filter, case: &Case) -> Vec<Option<&'static str>> {
+    case.judge(filter).await.expect("the store answers")
+}
+
+/// Stores with interactions in [`TENANT`]: (user, entity, kind, time).
+pub(crate) async fn stores_with(
+    events: impl IntoIterator<Item = (u64, u64, &'static str, Timestamp)>,
+) -> Stores {
+    let stores = Stores::in_memory(IdCodec::new([0; 16]));
+    let interaction = |(id, (user, entity, kind, time))| Interaction {
+        id: InteractionId(id),
+        request: None,
+        tenant: TENANT,
+        user: UserId(user),
+        corpus: Name::literal("channel"),
+        entity: EntityId(entity),
+        kind: Name::literal(kind),
+        time,
+        value: 1.0,
     };
-    let mut verdicts = Verdicts::keep_all(rows);
-    filter.judge(&view, &mut verdicts).now_or_never().expect("no filter over tables waits")?;
-    Ok((0..rows).map(|row| verdicts.verdict(row).map(|(_, reason)| reason)).collect())
+    let interactions = (1..).zip(events).map(interaction).collect();
+    let batch = WriteBatch { interactions, ..WriteBatch::default() };
+    stores.writer.write(TENANT, batch).await.expect("the batch is well formed");
+    stores
 }

@@ -79,6 +79,16 @@ impl Facts {
         self.work <= SMALL_WORK
     }
 
+    /// Whether the next build is surely small too: versions grow with every interaction.
+    fn still_small(&self, ask: &Ask) -> bool {
+        self.small() && ask.version.saturating_sub(self.version) <= SMALL_WORK as u64
+    }
+
+    /// How much time may pass between builds for them to stay within their share.
+    fn pause(&self) -> Duration {
+        self.cost.mul_f64(1.0 / SHARE)
+    }
+
     /// Whether a new table would be the same, but for what leaves the far end of the window meanwhile.
     fn exact(&self, ask: &Ask) -> bool {
         let drift = ask.window.map_or(Duration::MAX, |window| window / DRIFT);
@@ -92,9 +102,9 @@ impl Facts {
         if self.complete() {
             return self.newest <= ask.now.after(IN_FLIGHT) && apart(self.as_of, ask.now) <= STALE;
         }
-        // Of the past, or of a present in which some client's clock is ahead: never later than asked, and only as far
-        // off as keeps the builds within their share.
-        self.as_of <= ask.now && ask.now.since(self.as_of) <= self.cost.mul_f64(1.0 / SHARE)
+        // Of the past, or of a present in which some client's clock is ahead: never later than asked, and only so far
+        // off that the next one can be built meanwhile.
+        self.as_of <= ask.now && ask.now.since(self.as_of) <= 2 * self.pause()
     }
 }
 
@@ -114,13 +124,16 @@ pub(super) fn decide(
     if let Some((place, _)) = tables().find(|(_, facts)| facts.exact(ask)) {
         return (Decision::Serve, place);
     }
-    let here = tables().any(|(_, facts)| facts.small());
+    let here = tables().any(|(_, facts)| facts.still_small(ask));
     match tables().find(|(_, facts)| facts.usable(ask)) {
         None => (Decision::Build { here }, Place::Present),
         Some((place, _)) if !affordable => (Decision::Serve, place),
-        Some((place, facts)) if facts.small() => (Decision::Build { here: true }, place),
-        Some((Place::Present, _)) => (Decision::Refresh, Place::Present),
-        Some((Place::Past, _)) => (Decision::Serve, Place::Past),
+        Some((place, facts)) if facts.still_small(ask) => (Decision::Build { here: true }, place),
+        // What a replay asks for next is another time yet: it is not worth a build at every step.
+        Some((Place::Past, facts)) if ask.now.since(facts.as_of) <= facts.pause() => {
+            (Decision::Serve, Place::Past)
+        }
+        Some((place, _)) => (Decision::Refresh, place),
     }
 }
 
@@ -215,6 +228,14 @@ mod tests {
     }
 
     #[test]
+    fn a_small_tenant_that_grew_much_is_built_elsewhere() {
+        let (newest, grown) = (T.before(seconds(5)), ask(T.after(seconds(1)), 1_000_000));
+        assert_eq!(with_present(facts(T, newest, 10), grown), Decision::Refresh);
+        let first_in_hours = ask(T.after(hours(2)), 1_000_000);
+        assert_eq!(with_present(facts(T, newest, 10), first_in_hours), Decision::Build { here: false });
+    }
+
+    #[test]
     fn without_budget_the_stale_serves() {
         for work in [10, LARGE] {
             let decision = decide(Some(facts(T, T, work)), None, &ask(T.after(seconds(1)), 6), false);
@@ -244,7 +265,9 @@ mod tests {
             (Decision::Serve, Place::Past),
             "20 x 200 ms"
         );
-        assert_eq!(decision(yesterday.after(seconds(5)), true).0, Decision::Build { here: false });
+        assert_eq!(decision(yesterday.after(seconds(5)), true), (Decision::Refresh, Place::Past));
+        assert_eq!(decision(yesterday.after(seconds(5)), false), (Decision::Serve, Place::Past));
+        assert_eq!(decision(yesterday.after(seconds(9)), true).0, Decision::Build { here: false });
         assert_eq!(decision(Timestamp(yesterday.0 - 1), true).0, Decision::Build { here: false });
         assert_eq!(decision(T, true), (Decision::Serve, Place::Present));
     }
