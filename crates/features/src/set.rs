@@ -1,5 +1,7 @@
 //! The feature set of one recommender: plans what is wanted at build, fills it with one call per store and request.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -137,6 +139,12 @@ fn unknown(declared: &Declarations, name: &str, fetchers: &[Name]) -> FeatureErr
         }
     };
     FeatureError::Unknown { feature: name.to_owned(), hint }
+}
+
+impl fmt::Debug for FeatureSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FeatureSet({:?})", self.names)
+    }
 }
 
 #[async_trait]
