@@ -3,6 +3,8 @@
 //! | kind | what it is | settings |
 //! |---|---|---|
 //! | `linear` | a hand-tuned weighted sum of transformed features ([`Linear`]) | `weights` (required), `bias = 0.0`, `version = "linear"` |
+//! | `logistic` | the same sum as a probability ([`Logistic`]) | those of `linear` |
+//! | `xgboost` | a model that XGBoost saved, JSON or UBJSON ([`xgboost::XgboostModel`]) | `path` (required; relative to the working directory), `features` (names in the order of its columns, where the file has none), `class` (which score ranks, where there are several), `output = "prediction"` or `"margin"`, `iterations = "best"`, `"all"`, or a number, `version` (the file's name) |
 //!
 //! A weight is a number, or a table with the keys `weight`, `transform`, what the transform needs, and `missing`:
 //!
@@ -24,15 +26,19 @@
 
 #![deny(unsafe_code)]
 
+pub mod explain;
 pub mod forest;
 pub mod linear;
 pub mod xgboost;
 
-pub use linear::{HandTuned, Linear, LinearError, Transform, Weight};
+pub use explain::Explain;
+pub use linear::{HandTuned, Linear, LinearError, Logistic, Transform, Weight};
 
 use recommend_core::Registry;
 
 /// Makes the models of this crate known to the configuration.
 pub fn register(registry: &mut Registry) {
     registry.model("linear", |settings: linear::Settings, _| settings.build());
+    registry.model("logistic", |settings: linear::LogisticSettings, _| settings.build());
+    registry.model("xgboost", |settings: xgboost::Settings, _| settings.build());
 }

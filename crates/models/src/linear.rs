@@ -5,6 +5,7 @@
 
 mod kernel;
 mod log1p;
+mod logistic;
 mod settings;
 mod transform;
 
@@ -14,6 +15,8 @@ use recommend_core::{Component, ComponentError, Explanation, FeatureRows, Model,
 use siphasher::sip::SipHasher13;
 
 use kernel::Plan;
+pub use logistic::Logistic;
+pub(crate) use logistic::LogisticSettings;
 pub(crate) use settings::Settings;
 pub use transform::Transform;
 

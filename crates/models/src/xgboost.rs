@@ -3,6 +3,7 @@
 mod document;
 mod error;
 mod json;
+mod model;
 mod objective;
 mod read;
 mod tree;
@@ -12,7 +13,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use error::{DocumentError, LoadError, Problem, TreeFault};
+pub(crate) use model::Settings;
+pub use model::{ModelError, Output, XgboostModel};
 pub use objective::Objective;
+pub(crate) use objective::sigmoid;
 
 use crate::forest::{Engine, Forest, Rows};
 
@@ -74,7 +78,7 @@ pub struct Booster {
 #[derive(Debug)]
 pub enum Ensemble {
     /// `gbtree` and `dart`; the weights of the latter are in the leaves.
-    Trees(Engine),
+    Trees(Box<Engine>),
     /// `gblinear`.
     Linear(LinearWeights),
 }
@@ -130,12 +134,17 @@ impl Booster {
     /// # Errors
     /// [`LoadError`] when it cannot be read, says where and why.
     pub fn open(path: &Path, options: &LoadOptions) -> Result<Self, LoadError> {
+        Booster::read(&Booster::bytes(path)?, options)
+    }
+
+    /// The bytes of a model file, unless they are too many.
+    fn bytes(path: &Path) -> Result<Vec<u8>, LoadError> {
         let io = |source| LoadError::Io { path: path.to_owned(), source };
         let size = std::fs::metadata(path).map_err(io)?.len();
         if size > MAX_BYTES {
             return Err(LoadError::TooLarge { size, limit: MAX_BYTES });
         }
-        Booster::read(&std::fs::read(path).map_err(io)?, options)
+        std::fs::read(path).map_err(io)
     }
 
     /// Reads a model from the bytes of a file.

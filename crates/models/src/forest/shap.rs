@@ -107,7 +107,8 @@ impl Shap {
         let mut shares = vec![0.0f32; nodes.len()];
         let (mut means, mut points, mut value) = (Vec::new(), Vec::new(), vec![0.0f64; nodes.len()]);
         for tree in forest.trees() {
-            if tree.len > 1 && !(covers[tree.root] > 0.0) {
+            let cover = covers[tree.root];
+            if tree.len > 1 && (cover <= 0.0 || cover.is_nan()) {
                 return Err(ShapError::NoCovers);
             }
             for at in tree.nodes().rev() {

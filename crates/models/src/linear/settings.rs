@@ -45,6 +45,11 @@ enum Kind {
 
 impl Settings {
     pub(crate) fn build(self) -> Result<Linear, BuildError> {
+        self.build_as("linear")
+    }
+
+    /// With this name in the log, unless the settings give one.
+    pub(super) fn build_as(self, name: &str) -> Result<Linear, BuildError> {
         let invalid = |reason: String| BuildError::Invalid(reason);
         if self.weights.is_empty() {
             return Err(invalid(
@@ -59,7 +64,7 @@ impl Settings {
                     .map_err(|reason| invalid(format!("weights.{feature:?}: {reason}")))?,
             );
         }
-        let version = self.version.as_deref().unwrap_or("linear");
+        let version = self.version.as_deref().unwrap_or(name);
         Linear::from_weights(version, self.bias, weights).map_err(|error| invalid(error.to_string()))
     }
 }
