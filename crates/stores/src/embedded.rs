@@ -7,6 +7,8 @@ mod columns;
 mod disk;
 mod durable;
 mod encode;
+#[cfg(test)]
+mod full_disk;
 mod hours;
 mod in_memory;
 mod latest;

@@ -1,7 +1,7 @@
 //! Writing: one batch of one tenant, durable and whole when the call returns.
 
 use async_trait::async_trait;
-use recommend_core::{EntityId, Interaction, Name, TenantId, Timestamp, UserId, Value};
+use recommend_core::{EntityId, Interaction, InteractionId, Name, TenantId, Timestamp, UserId, Value};
 
 use crate::error::StoreError;
 
@@ -98,6 +98,16 @@ pub trait Writer: Send + Sync {
     /// [`StoreError::IdCollision`] when two strings share a hashed id; [`StoreError::TooManyNames`] when a bound of the
     /// vocabulary is reached; otherwise when the store cannot be written.
     async fn write(&self, tenant: TenantId, batch: WriteBatch) -> Result<WriteOutcome, StoreError>;
+
+    /// Which of these interactions are recorded already, so that whoever keeps a log beside the stores need not log them
+    /// again. A writer that cannot tell says that none is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    async fn recorded(&self, tenant: TenantId, ids: &[InteractionId]) -> Result<Vec<bool>, StoreError> {
+        let _ = tenant;
+        Ok(vec![false; ids.len()])
+    }
 
     /// Finishes the writes that wait and takes no more; the data folder is free when it returns.
     ///

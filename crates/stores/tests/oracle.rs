@@ -1,5 +1,7 @@
 //! Every read over interactions against a naive scan of a list, for random interactions, windows and times.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use recommend_core::TenantId;
+use recommend_core::{InteractionId, TenantId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::change::Changes;
@@ -20,6 +20,7 @@ type Answer = Result<WriteOutcome, StoreError>;
 
 enum Message {
     Write(Request),
+    Recorded(TenantId, Vec<InteractionId>, oneshot::Sender<Vec<bool>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -78,6 +79,12 @@ impl Writer for DurableWriter {
         answered.await.unwrap_or_else(|_| Err(closed()))
     }
 
+    async fn recorded(&self, tenant: TenantId, ids: &[InteractionId]) -> Result<Vec<bool>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Message::Recorded(tenant, ids.to_vec(), answer)).await?;
+        answered.await.map_err(|_| closed())
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
         if self.send(Message::Close(answer)).await.is_ok() {
@@ -128,6 +135,9 @@ impl Work {
                     Message::Write(request) => {
                         size += request.batch.len();
                         group.push(request);
+                    }
+                    Message::Recorded(tenant, ids, answer) => {
+                        let _ = answer.send(self.staging.recorded(tenant, &ids));
                     }
                     Message::Close(answer) => {
                         closing = Some(answer);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use recommend_core::TenantId;
+use recommend_core::{InteractionId, TenantId};
 
 use super::memory::Memory;
 use super::staging::Staging;
@@ -33,5 +33,9 @@ impl Writer for InMemoryWriter {
         self.memory.apply(tenant, &changes);
         staging.applied();
         Ok(outcome)
+    }
+
+    async fn recorded(&self, tenant: TenantId, ids: &[InteractionId]) -> Result<Vec<bool>, StoreError> {
+        Ok(self.staging.lock().recorded(tenant, ids))
     }
 }

@@ -20,6 +20,11 @@ impl SeenIds {
         self.shard(id).insert(id.0)
     }
 
+    /// Whether an id is there.
+    pub(crate) fn contains(&self, id: InteractionId) -> bool {
+        self.0[(id.0 >> 64) as usize % SHARDS].contains(&id.0)
+    }
+
     pub(crate) fn remove(&mut self, id: InteractionId) {
         self.shard(id).remove(&id.0);
     }

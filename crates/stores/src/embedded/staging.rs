@@ -84,6 +84,12 @@ impl Staging {
         self.seen.entry(tenant).or_default().insert(id);
     }
 
+    /// Which interactions were recorded, or will be with what is staged.
+    pub(crate) fn recorded(&self, tenant: TenantId, ids: &[InteractionId]) -> Vec<bool> {
+        let seen = self.seen.get(&tenant);
+        ids.iter().map(|id| seen.is_some_and(|seen| seen.contains(*id))).collect()
+    }
+
     /// Notes the interactions of changes that turned out to be on disk.
     pub(crate) fn recover_all(&mut self, tenant: TenantId, changes: &Changes) {
         for change in &changes.list {
