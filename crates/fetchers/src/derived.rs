@@ -90,7 +90,7 @@ impl<T: Send + Sync + 'static> Derived<T> {
         let (tenant, corpus) = (query.tenant, &query.corpus);
         let slot = self.slot(tenant, corpus);
         let version = self.store.version(tenant, corpus);
-        let ask = Ask { now: query.now, version, window: self.window };
+        let ask = Ask { now: query.now, version, window: self.window, at: Instant::now() };
         let job = |turn| Job {
             slot: slot.clone(),
             store: self.store.clone(),
@@ -187,8 +187,8 @@ impl<T: Send + Sync + 'static> Job<T> {
         self.slot.state.lock().budget.charge(cost, work);
         match built {
             Ok(Ok((value, work, newest))) => {
-                let Ask { now: as_of, version, .. } = self.ask;
-                Ok(self.slot.install(value, Facts { as_of, version, newest, work, cost }))
+                let Ask { now: as_of, version, at, .. } = self.ask;
+                Ok(self.slot.install(value, Facts { as_of, version, newest, work, cost, at }))
             }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(ComponentError::Panicked("while a table was derived from interactions".into())),

@@ -29,7 +29,8 @@
 //! **How fresh.** `popular`, `related` and `co-participants` (of things) read a table that is derived from all
 //! interactions of a tenant. It is built off the request path and swapped in whole; while a new one is built the old
 //! one serves. Small tenants get theirs rebuilt at every change, large ones so often that 5 % of a core go into it.
-//! A query whose time is before some interactions, as in a replay, gets a table without them.
+//! A query whose time is before some interactions, as in a replay, gets a table without them, which in a large tenant
+//! may be up to a second older than the query.
 
 mod all;
 mod co_interaction;

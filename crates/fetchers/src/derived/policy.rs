@@ -15,7 +15,8 @@ const SHARE: f64 = 0.05;
 const SAVINGS: Duration = Duration::from_millis(250);
 /// How old a stale table may be and still serve while the next one is built.
 const STALE: Duration = hours(1);
-/// Requests in flight together may see what was recorded while they were; so much may lie between them.
+/// Requests in flight together may see what was recorded while they were; so much may lie between them, and so little
+/// does a replay notice.
 const IN_FLIGHT: Duration = seconds(1);
 /// Which part of the window may pass before a table without new interactions is stale at the window's far end.
 const DRIFT: u32 = 2_000;
@@ -29,6 +30,8 @@ pub(super) struct Ask {
     pub(super) version: u64,
     /// How far back interactions count.
     pub(super) window: Option<Duration>,
+    /// When it asks, by the clock on the wall.
+    pub(super) at: Instant,
 }
 
 /// What is known about a table.
@@ -44,6 +47,8 @@ pub(super) struct Facts {
     pub(super) work: usize,
     /// How long its build took.
     pub(super) cost: Duration,
+    /// When the query asked that it was built for, by the clock on the wall.
+    pub(super) at: Instant,
 }
 
 /// Which table is meant.
@@ -97,8 +102,13 @@ impl Facts {
                 || self.complete() && self.newest <= ask.now && apart(self.as_of, ask.now) <= drift)
     }
 
-    /// Whether the table is near enough to serve when no better one can be had.
+    /// Whether the table is near enough to serve while a better one is built, or when none can be afforded.
     fn usable(&self, ask: &Ask) -> bool {
+        // Where the time of the queries runs ahead of the clock on the wall, this is a replay, and wants what was.
+        let elapsed = ask.at.saturating_duration_since(self.at);
+        if ask.now.since(self.as_of) > elapsed + IN_FLIGHT {
+            return false;
+        }
         if self.complete() {
             return self.newest <= ask.now.after(IN_FLIGHT) && apart(self.as_of, ask.now) <= STALE;
         }
@@ -169,6 +179,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use recommend_core::{days, minutes};
 
     use super::*;
@@ -176,12 +188,21 @@ mod tests {
     const T: Timestamp = Timestamp::from_seconds(1_700_000_000);
     const LARGE: usize = 1_000_000;
 
+    /// The moment on the wall at which the time is [`T`].
+    static WALL: LazyLock<Instant> = LazyLock::new(Instant::now);
+
     fn facts(as_of: Timestamp, newest: Timestamp, work: usize) -> Facts {
-        Facts { as_of, version: 5, newest, work, cost: Duration::from_millis(200) }
+        Facts { as_of, version: 5, newest, work, cost: Duration::from_millis(200), at: *WALL }
     }
 
+    /// A query at `now`, when as much time has passed on the wall since [`T`].
     fn ask(now: Timestamp, version: u64) -> Ask {
-        Ask { now, version, window: Some(days(30)) }
+        Ask { now, version, window: Some(days(30)), at: *WALL + now.since(T) }
+    }
+
+    /// The same in a replay, which takes no time.
+    fn replay(now: Timestamp, version: u64) -> Ask {
+        Ask { at: *WALL, ..ask(now, version) }
     }
 
     fn with_present(facts: Facts, ask: Ask) -> Decision {
@@ -258,18 +279,32 @@ mod tests {
     fn a_table_of_the_past_serves_its_own_time() {
         let yesterday = T.before(days(1));
         let (present, past) = (facts(T, T, LARGE), facts(yesterday, T, LARGE));
-        let decision = |now, affordable| decide(Some(present), Some(past), &ask(now, 5), affordable);
-        assert_eq!(decision(yesterday, true), (Decision::Serve, Place::Past));
-        assert_eq!(
-            decision(yesterday.after(seconds(3)), true),
-            (Decision::Serve, Place::Past),
-            "20 x 200 ms"
-        );
-        assert_eq!(decision(yesterday.after(seconds(5)), true), (Decision::Refresh, Place::Past));
-        assert_eq!(decision(yesterday.after(seconds(5)), false), (Decision::Serve, Place::Past));
-        assert_eq!(decision(yesterday.after(seconds(9)), true).0, Decision::Build { here: false });
-        assert_eq!(decision(Timestamp(yesterday.0 - 1), true).0, Decision::Build { here: false });
-        assert_eq!(decision(T, true), (Decision::Serve, Place::Present));
+        let decision = |now| decide(Some(present), Some(past), &replay(now, 5), true);
+        assert_eq!(decision(yesterday), (Decision::Serve, Place::Past));
+        assert_eq!(decision(T), (Decision::Serve, Place::Present));
+        for other in [yesterday.after(seconds(2)), Timestamp(yesterday.0 - 1)] {
+            assert_eq!(decision(other).0, Decision::Build { here: false });
+        }
+    }
+
+    #[test]
+    fn a_replay_that_records_as_it_goes_sees_all_of_it() {
+        let table = facts(T, T.before(seconds(5)), LARGE);
+        assert_eq!(with_present(table, replay(T.after(minutes(1)), 6)), Decision::Build { here: false });
+        assert_eq!(with_present(table, ask(T.after(minutes(1)), 6)), Decision::Refresh, "this is no replay");
+        let stands_still = Ask { at: *WALL + minutes(1), ..replay(T, 6) };
+        assert_eq!(with_present(table, stands_still), Decision::Refresh, "nor is this");
+    }
+
+    #[test]
+    fn a_client_whose_clock_is_ahead_does_not_stop_the_present() {
+        let table = facts(T, T.after(hours(1)), LARGE);
+        let decision =
+            |passed, affordable| decide(None, Some(table), &ask(T.after(seconds(passed)), 6), affordable);
+        assert_eq!(decision(3, true), (Decision::Serve, Place::Past), "20 x 200 ms");
+        assert_eq!(decision(5, true), (Decision::Refresh, Place::Past));
+        assert_eq!(decision(5, false), (Decision::Serve, Place::Past));
+        assert_eq!(decision(9, true).0, Decision::Build { here: false });
     }
 
     #[test]
