@@ -1,0 +1,58 @@
+//! The whole server: gRPC `Recommend` over loopback with embedded stores, a linear model and the log on.
+//!
+//! The server runs in a process of its own, pinned to one core; the load comes from the other one, over several
+//! connections. First closed-loop for the peak, then open-loop (Poisson arrivals, latency from the intended start) at half
+//! of it. The peer is Metarank's published chart: 7 ms p50 and 10 ms p99 for 100 items.
+
+mod load;
+mod process;
+mod serve;
+
+use recommend_benches::{Better, Report};
+
+use crate::load::Load;
+use crate::process::ServerProcess;
+
+/// Metarank's own chart for 100 items, in milliseconds.
+const METARANK: (f64, f64) = (7.0, 10.0);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if let Some(case) = serve::Case::from_environment() {
+        return serve::run(&case);
+    }
+    process::pin(1)?;
+    let seconds: f64 = std::env::var("SECONDS_PER_CASE").ok().and_then(|s| s.parse().ok()).unwrap_or(6.0);
+    let mut report = Report::new("grpc");
+    let mut cpu_per_request = Vec::new();
+    for (name, case) in serve::Case::all() {
+        let server = ServerProcess::start(&case)?;
+        let load = Load::new(&server)?;
+        load.closed(64, seconds / 3.0)?;
+        let before = server.cpu()?;
+        let peak = load.closed(64, seconds)?;
+        let cpu = (server.cpu()? - before) / peak.answered as f64;
+        cpu_per_request.push((name, cpu));
+        report.figure(name, "peak, requests/s on one core", peak.per_second());
+        report.figure(name, "server CPU, µs/request", cpu * 1e6);
+        let half = load.open(peak.per_second() / 2.0, seconds)?;
+        for (metric, quantile, peer) in
+            [("p50", 0.5, Some(METARANK.0)), ("p99", 0.99, Some(METARANK.1)), ("p99.9", 0.999, None)]
+        {
+            let metric = format!("{metric} at half of the peak, ms");
+            let ours = half.milliseconds(quantile);
+            match peer.filter(|_| case.candidates == 100) {
+                Some(peer) => report.versus(name, metric, ours, "Metarank's chart", peer, Better::Less),
+                None => report.figure(name, metric, ours),
+            }
+        }
+        report.figure(name, "refused or failed", (peak.failed + half.failed) as f64);
+        let shed = server.stop()?;
+        report.figure(name, "records shed by the log", shed as f64);
+    }
+    let cost = |wanted: &str| cpu_per_request.iter().find(|(name, _)| *name == wanted).map(|(_, cpu)| *cpu);
+    if let (Some(with), Some(without)) = (cost("100 candidates"), cost("100 candidates, log off")) {
+        report.figure("the log", "share of a request's CPU, %", (with - without) / with * 100.0);
+    }
+    report.finish()?;
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! The server's side: a simulated workspace, a recommender of a dozen features, the real server around it.
+
+use recommend_core::Timestamp;
+use recommend_server::{Config, Deployment, Server};
+use recommend_simulator::{Settings, Workspace};
+use serde::{Deserialize, Serialize};
+
+use crate::process::pin;
+
+/// What is served.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Case {
+    /// How many candidates are fetched.
+    pub(crate) candidates: usize,
+    /// How many channels and people the workspace has.
+    channels: usize,
+    /// How many people ask.
+    pub(crate) users: usize,
+    /// Whether requests are logged.
+    log: bool,
+}
+
+impl Case {
+    /// Holds the case for the child process.
+    pub(crate) const VARIABLE: &str = "RECOMMEND_BENCH_CASE";
+
+    pub(crate) fn from_environment() -> Option<Case> {
+        serde_json::from_str(&std::env::var(Case::VARIABLE).ok()?).ok()
+    }
+
+    pub(crate) fn all() -> Vec<(&'static str, Case)> {
+        let case = |candidates, log| Case { candidates, channels: candidates * 6, users: 500, log };
+        vec![
+            ("100 candidates", case(100, true)),
+            ("100 candidates, log off", case(100, false)),
+            ("1,000 candidates", Case { channels: 1500, ..case(1000, true) }),
+        ]
+    }
+
+    fn config(&self) -> String {
+        format!(
+            r#"
+            [server]
+            grpc = "127.0.0.1:0"
+            http = "127.0.0.1:0"
+            max_in_flight = 10000
+            timeout = "5s"
+
+            [log]
+            sample = {log}
+
+            [features.messages_7d]
+            kind = "count"
+            scope = "entity"
+            interactions = ["message"]
+            window = "7d"
+            [features.posters_7d]
+            kind = "distinct"
+            scope = "entity"
+            interactions = ["message"]
+            window = "7d"
+            [features.joins_30d]
+            kind = "count"
+            scope = "entity"
+            interactions = ["channel_join"]
+            window = "30d"
+            [features.reads_1d]
+            kind = "count"
+            scope = "entity"
+            interactions = ["read"]
+            window = "1d"
+            [features.quiet_days]
+            kind = "recency"
+            scope = "entity"
+            interactions = ["message"]
+            [features.my_reads_30d]
+            kind = "count"
+            scope = "pair"
+            interactions = ["read"]
+            window = "30d"
+            [features.my_messages_30d]
+            kind = "count"
+            scope = "user"
+            interactions = ["message"]
+            window = "30d"
+            [features.age_days]
+            kind = "attribute"
+            scope = "entity"
+            attribute = "created"
+            as = "age"
+
+            [[recommender]]
+            corpus = "channel"
+            source = "channel-browser"
+            fetchers = [ {{ kind = "popular", interactions = ["message"], window = "30d", half_life = "7d", limit = {candidates} }} ]
+            filters = ["not-archived", "not-private"]
+            features = ["messages_7d", "posters_7d", "joins_30d", "reads_1d", "quiet_days", "my_reads_30d", "my_messages_30d", "age_days", "popular.score", "popular.rank"]
+            rerankers = [ {{ kind = "cap-per-group", by = "topic", max = 3 }} ]
+            [recommender.model]
+            kind = "linear"
+            [recommender.model.weights]
+            messages_7d = {{ transform = "log1p", weight = 0.4 }}
+            posters_7d = {{ transform = "log1p", weight = 0.3 }}
+            joins_30d = {{ transform = "log1p", weight = 0.2 }}
+            reads_1d = {{ transform = "log1p", weight = 0.1 }}
+            quiet_days = -0.05
+            my_reads_30d = {{ transform = "log1p", weight = 0.2 }}
+            age_days = {{ transform = "log1p", weight = -0.1 }}
+            "popular.score" = {{ transform = "log1p", weight = 0.5 }}
+            "#,
+            log = if self.log { "1.0" } else { "0.0" },
+            candidates = self.candidates,
+        )
+    }
+}
+
+/// Serves until a line comes on standard input, then prints how many records the log shed.
+pub(crate) fn run(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
+    pin(0)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        let folder = tempfile::tempdir()?;
+        let config = Config::parse("bench.toml", &case.config()).map_err(|errors| errors.to_string())?;
+        let deployment = Deployment::open(folder.path(), &config.log).await?;
+        let settings =
+            Settings { people: 2000, channels: case.channels, days: 30, end: now(), ..Settings::default() };
+        let workspace = Workspace::generate(settings)?;
+        let stores = &deployment.stores;
+        let tenant = workspace.tenant(stores.codec)?;
+        for batch in workspace.batches(stores.codec, 5000)? {
+            stores.writer.write(tenant, batch).await?;
+        }
+        let server = Server::start(config, deployment).await?;
+        let users: Vec<_> = workspace.people().iter().take(case.users).map(|person| &person.id).collect();
+        println!("http://{}", server.grpc_addr());
+        println!("{}", serde_json::to_string(&(&workspace.settings().tenant, users))?);
+        let log = server.deployment().log.clone();
+        tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
+        let shed = log.stats().shed;
+        server.shutdown().await?;
+        println!("{shed}");
+        Ok(())
+    })
+}
+
+fn now() -> Timestamp {
+    recommend_core::Clock::now(&recommend_core::SystemClock)
+}
