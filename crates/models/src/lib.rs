@@ -28,6 +28,9 @@
 
 pub mod explain;
 pub mod forest;
+#[cfg(feature = "xgboost")]
+#[expect(unsafe_code, reason = "a C library, for tests and benches")]
+pub mod libxgboost;
 pub mod linear;
 pub mod xgboost;
 

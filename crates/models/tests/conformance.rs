@@ -7,7 +7,8 @@ use recommend_models::explain::{importances, mean_absolute_shap};
 use recommend_models::xgboost::{Booster, LoadOptions};
 use support::{csv, data, libsvm};
 
-const MODELS: [&str; 5] = ["binary_logistic", "binary_logitraw", "rank_pairwise", "reg_linear", "reg_logistic"];
+const MODELS: [&str; 5] =
+    ["binary_logistic", "binary_logitraw", "rank_pairwise", "reg_linear", "reg_logistic"];
 
 #[test]
 fn predictions_are_those_of_gbdt_rs() {
@@ -15,7 +16,8 @@ fn predictions_are_those_of_gbdt_rs() {
     for name in MODELS {
         let folder = data.join(format!("gbdtrs_xgb_{name}"));
         let booster = Booster::open(&folder.join("model.json"), &LoadOptions::default()).unwrap();
-        let matrix = libsvm(&std::fs::read_to_string(folder.join("input.libsvm")).unwrap(), booster.features());
+        let matrix =
+            libsvm(&std::fs::read_to_string(folder.join("input.libsvm")).unwrap(), booster.features());
         let expected = csv(&std::fs::read_to_string(folder.join("expected_predict.txt")).unwrap());
         let mut scores = vec![0.0; matrix.labels.len()];
         booster.predict(&matrix.rows(), &mut scores);
@@ -60,7 +62,10 @@ fn shap_values_are_those_of_xgboost_and_sum_to_the_margin() {
         booster.interactions(first, &mut pairs).unwrap();
         for (line, value) in pairs.chunks_exact(width).zip(&values) {
             let sum: f64 = line.iter().map(|value| f64::from(*value)).sum();
-            assert!((sum - f64::from(*value)).abs() <= 1e-4 * f64::from(value.abs().max(1.0)), "{sum} {value}");
+            assert!(
+                (sum - f64::from(*value)).abs() <= 1e-4 * f64::from(value.abs().max(1.0)),
+                "{sum} {value}"
+            );
         }
     }
 }

@@ -244,6 +244,9 @@ impl Learner {
                     let value = weight.to_string();
                     return Err(place(Problem::Range { what: "a weight", value, must: "finite".into() }));
                 }
+                // libxgboost gives every group of a linear booster the first intercept.
+                let first = base[0];
+                base.fill(first);
                 Ensemble::Linear(LinearWeights::new(self.weights, groups))
             }
             other => {

@@ -1,0 +1,15 @@
+# XGBoost's own library, the judge of the forest engine in differential tests and benches. Nothing that serves needs it.
+XGBOOST := .deps/xgboost
+XGBOOST_LIB := $(CURDIR)/$(XGBOOST)/xgboost/lib
+
+.PHONY: xgboost differential
+
+xgboost: $(XGBOOST)/.stamp ## bring libxgboost into .deps, for the differential test and the bench
+
+differential: $(XGBOOST)/.stamp ## compare with libxgboost over thousands of forests
+	XGBOOST_LIB_DIR="$(XGBOOST_LIB)" $(CARGO) test --release -p recommend-models --features xgboost --test differential -- --nocapture
+
+$(XGBOOST)/.stamp: tests/python/xgboost.txt
+	$(PYTHON) -m venv $(XGBOOST)/venv
+	$(XGBOOST)/venv/bin/pip install --quiet --disable-pip-version-check --target $(XGBOOST) -r $<
+	@touch $@
