@@ -108,6 +108,7 @@ pub struct Recommender {
     needs: Needs,
     max_candidates: usize,
     user_corpus: Name,
+    spare: run::spare::SpareMatrices,
 }
 
 impl Recommender {

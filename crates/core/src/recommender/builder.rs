@@ -187,6 +187,7 @@ impl RecommenderBuilder {
             needs,
             max_candidates: self.max_candidates,
             user_corpus: Name::literal("user"),
+            spare: Default::default(),
         })
     }
 }
