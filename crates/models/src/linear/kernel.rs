@@ -152,9 +152,10 @@ fn gather(rows: &FeatureRows<'_>, feature: usize, start: usize, into: &mut [f32]
     let matrix = rows.matrix();
     match matrix.to_slice() {
         Some(cells) => {
-            let column = rows.columns()[feature] + start * matrix.ncols();
-            for (cell, value) in into.iter_mut().zip(cells[column..].iter().step_by(matrix.ncols())) {
-                *cell = *value;
+            let (width, column) = (matrix.ncols(), rows.columns()[feature]);
+            // Whole rows side by side: the bound of `column` is then checked once and not per cell.
+            for (cell, row) in into.iter_mut().zip(cells[start * width..].chunks_exact(width)) {
+                *cell = row[column];
             }
         }
         None => {
