@@ -12,6 +12,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     println!("cargo:rerun-if-changed={}", protos.display());
     println!("cargo:rerun-if-changed=build.rs");
+    // cargo-fuzz sets it.
+    println!("cargo::rustc-check-cfg=cfg(fuzzing)");
 
     let descriptors = protox::compile(FILES, [&protos])?;
     // The server's reflection service and its JSON mapping read the descriptors at run time.

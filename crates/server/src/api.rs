@@ -16,6 +16,8 @@ use tonic::Status;
 use crate::proto;
 use crate::serving::Serving;
 
+pub(crate) use recommend::answer;
+
 /// What answers calls. One per server, shared by all connections.
 pub(crate) struct Api {
     pub(crate) stores: Stores,

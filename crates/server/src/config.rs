@@ -24,14 +24,15 @@
 
 mod build;
 mod error;
+mod features;
 mod reading;
 mod recommender;
 mod server;
 
 use std::path::Path;
 
-use recommend_core::Name;
 use recommend_events::LogOptions;
+use recommend_features::Declarations;
 
 pub use build::BuiltRecommender;
 pub use error::{ConfigError, ConfigErrors};
@@ -39,6 +40,7 @@ pub use recommender::{ComponentConfig, RecommenderConfig};
 pub(crate) use server::MAX_TIMEOUT;
 pub use server::ServerConfig;
 
+use features::DeclaredFeature;
 use reading::{Lines, Node};
 
 /// A configuration that was read, but whose components are not built yet.
@@ -48,10 +50,12 @@ pub struct Config {
     pub server: ServerConfig,
     /// The event log.
     pub log: LogOptions,
-    /// Declarations of features, by name, with the line of each.
-    pub features: Vec<(Name, toml::Table, usize)>,
+    /// The declared features.
+    pub features: Declarations,
     /// The recommenders, in the order of the file.
     pub recommenders: Vec<RecommenderConfig>,
+    /// The declared features as they are written, in the order of the file.
+    declared: Vec<DeclaredFeature>,
     /// Where it was read, for messages.
     file: String,
 }
@@ -104,7 +108,7 @@ impl Config {
             match key.get_ref().as_ref() {
                 "server" => config.server = node.read(&mut errors).unwrap_or_default(),
                 "log" => config.log = node.read(&mut errors).unwrap_or_default(),
-                "features" => config.features = node.features(&mut errors),
+                "features" => (config.features, config.declared) = node.features(&mut errors),
                 "recommender" => config.recommenders = node.recommenders(&mut errors),
                 other => errors.push(lines.at(
                     key.span().start,
@@ -128,13 +132,11 @@ impl Config {
         ConfigErrors::unless_empty(errors, config)
     }
 
-    /// Whether the declarations of features say the same.
+    /// Whether the declarations of features say the same, in whatever order.
     pub(crate) fn same_features(&self, other: &Config) -> bool {
         let said = |config: &Config| {
-            let mut said: Vec<_> =
-                config.features.iter().map(|(n, table, _)| (n.clone(), table.clone())).collect();
-            said.sort_by(|a, b| a.0.cmp(&b.0));
-            said
+            let said = config.declared.iter().map(|feature| (feature.name.clone(), feature.table.clone()));
+            said.collect::<std::collections::BTreeMap<_, _>>()
         };
         said(self) == said(other)
     }

@@ -5,7 +5,7 @@ mod keys;
 use std::path::{Path, PathBuf};
 
 use recommend_events::{EventLog, LogError, LogOptions, Recovery};
-use recommend_stores::{StoreError, Stores};
+use recommend_stores::{OpenOptions, StoreError, Stores};
 
 pub use keys::{KEYS_VARIABLE, Keys, KeysError};
 
@@ -29,6 +29,8 @@ pub struct Deployment {
 /// What opening found.
 #[derive(Debug)]
 pub struct Recovered {
+    /// In the stores.
+    pub stores: recommend_stores::Recovered,
     /// In the log.
     pub log: Recovery,
 }
@@ -84,9 +86,9 @@ impl Deployment {
         let (store, log) = (folder.join("store"), folder.join("log"));
         let keys = std::env::var_os(KEYS_VARIABLE).map_or_else(|| folder.join("keys.toml"), PathBuf::from);
         let keys = Keys::open(&keys, !store.exists() && !log.exists())?;
-        let stores = Stores::in_memory(keys.codec());
+        let (stores, recovered) = Stores::open(&store, keys.codec(), OpenOptions::default())?;
         let (log, recovery) = EventLog::open(&log, options, keys.pseudonyms())?;
-        Ok(Deployment { stores, log, recovery: Recovered { log: recovery }, folder })
+        Ok(Deployment { stores, log, recovery: Recovered { stores: recovered, log: recovery }, folder })
     }
 
     /// The data folder.
@@ -100,8 +102,9 @@ impl Deployment {
     /// When something that waited could not be written.
     pub async fn close(self) -> Result<(), DeploymentError> {
         let log = self.log.close().await;
+        let stores = self.stores.close().await;
         log?;
-        Ok(())
+        Ok(stores?)
     }
 }
 

@@ -213,7 +213,72 @@ fn timeout(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use tower::{ServiceExt, service_fn};
+
     use super::*;
+
+    const RECOMMEND: &str = "/recommend.v1.RecommendService/Recommend";
+
+    fn layer(max: usize) -> (FrontLayer<()>, Metrics) {
+        let metrics = Metrics::new("0").unwrap();
+        (FrontLayer { gate: Gate::new(max, &metrics), answer: |status| status.into_http() }, metrics)
+    }
+
+    fn request(path: &str) -> Request<()> {
+        let mut request = Request::new(());
+        *request.uri_mut() = path.parse().unwrap();
+        request
+    }
+
+    fn code(response: &Response<()>) -> Code {
+        response.extensions().get::<Status>().map_or(Code::Ok, Status::code)
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_and_gives_its_place_back() {
+        let (layer, metrics) = layer(1);
+        let early = layer.layer(service_fn(|_: Request<()>| -> futures::future::Ready<Result<_, ()>> {
+            panic!("this panic belongs to a test")
+        }));
+        let late = layer.layer(service_fn(|_: Request<()>| async {
+            tokio::task::yield_now().await;
+            panic!("this panic belongs to a test");
+            #[expect(unreachable_code, reason = "gives the block its type")]
+            Ok::<Response<()>, ()>(Response::new(()))
+        }));
+        for _ in 0..2 {
+            assert_eq!(code(&early.clone().oneshot(request(RECOMMEND)).await.unwrap()), Code::Internal);
+            assert_eq!(code(&late.clone().oneshot(request(RECOMMEND)).await.unwrap()), Code::Internal);
+        }
+        let line = "recommend_calls_total{code=\"internal\",method=\"Recommend\"} 4";
+        assert!(metrics.encode().unwrap().contains(line));
+        assert_eq!(metrics.in_flight().get(), 0);
+    }
+
+    #[tokio::test]
+    async fn after_closing_calls_are_refused_but_health_is_not() {
+        let (layer, _) = layer(1);
+        let ok = layer.layer(service_fn(|_: Request<()>| async { Ok::<_, ()>(Response::new(())) }));
+        assert_eq!(code(&ok.clone().oneshot(request(RECOMMEND)).await.unwrap()), Code::Ok);
+        layer.gate.close();
+        assert_eq!(code(&ok.clone().oneshot(request(RECOMMEND)).await.unwrap()), Code::Unavailable);
+        assert_eq!(
+            code(&ok.clone().oneshot(request("/grpc.health.v1.Health/Check")).await.unwrap()),
+            Code::Ok
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_ends_a_call_that_hangs() {
+        let (layer, _) = layer(1);
+        let hangs = layer.layer(service_fn(|request: Request<()>| async move {
+            assert!(request.extensions().get::<CallDeadline>().is_some_and(|deadline| deadline.0.is_some()));
+            std::future::pending::<Result<Response<()>, ()>>().await
+        }));
+        let mut request = request(RECOMMEND);
+        request.headers_mut().insert("grpc-timeout", "50m".parse().unwrap());
+        assert_eq!(code(&hangs.oneshot(request).await.unwrap()), Code::DeadlineExceeded);
+    }
 
     #[test]
     fn a_timeout_is_up_to_eight_digits_and_a_unit() {

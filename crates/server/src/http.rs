@@ -15,7 +15,7 @@
 //! (`250m` is 250 ms) sets the deadline. An error is `{"code": "INVALID_ARGUMENT", "message": "…"}` with the HTTP
 //! status of [`crate::status`].
 
-mod json;
+pub(crate) mod json;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,6 +53,10 @@ pub(crate) fn router(api: Arc<Api>, gate: Arc<Gate>, ready: Arc<AtomicBool>, cor
         .route("/v1/relations", post(relations))
         .route("/v1/features", post(features))
         .route("/v1/recommenders", get(recommenders))
+        .method_not_allowed_fallback(|| async {
+            let status = Status::unimplemented("calls with a body are POST, /v1/recommenders is GET");
+            (StatusCode::METHOD_NOT_ALLOWED, error(status))
+        })
         .layer(front)
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES));
     let calls = match cors.is_empty() {
@@ -72,9 +76,6 @@ pub(crate) fn router(api: Arc<Api>, gate: Arc<Gate>, ready: Arc<AtomicBool>, cor
                 request.uri().path()
             );
             error(Status::not_found(message))
-        })
-        .method_not_allowed_fallback(|| async {
-            error(Status::unimplemented("wrong method: calls with a body are POST, /v1/recommenders is GET"))
         })
         .with_state(Shared { api, ready })
 }
@@ -109,12 +110,13 @@ async fn readiness(State(shared): State<Shared>) -> Response {
     }
 }
 
-type Body_ = Result<Bytes, BytesRejection>;
+/// What axum could read of a body.
+type Received = Result<Bytes, BytesRejection>;
 
 async fn recommend(
     State(shared): State<Shared>,
     deadline: axum::Extension<CallDeadline>,
-    body: Body_,
+    body: Received,
 ) -> Response {
     let answer = async {
         let request: proto::RecommendRequest = read(body)?;
@@ -123,22 +125,22 @@ async fn recommend(
     write(answer.await)
 }
 
-async fn interactions(State(shared): State<Shared>, body: Body_) -> Response {
+async fn interactions(State(shared): State<Shared>, body: Received) -> Response {
     let answer = async { shared.api.record_interactions(&read(body)?).await };
     write(answer.await)
 }
 
-async fn entities(State(shared): State<Shared>, body: Body_) -> Response {
+async fn entities(State(shared): State<Shared>, body: Received) -> Response {
     let answer = async { shared.api.put_entities(&read(body)?).await };
     write(answer.await)
 }
 
-async fn relations(State(shared): State<Shared>, body: Body_) -> Response {
+async fn relations(State(shared): State<Shared>, body: Received) -> Response {
     let answer = async { shared.api.put_relations(&read(body)?).await };
     write(answer.await)
 }
 
-async fn features(State(shared): State<Shared>, body: Body_) -> Response {
+async fn features(State(shared): State<Shared>, body: Received) -> Response {
     let answer = async { shared.api.put_features(&read(body)?).await };
     write(answer.await)
 }
@@ -147,7 +149,7 @@ async fn recommenders(State(shared): State<Shared>) -> Response {
     write(shared.api.list_recommenders(&proto::ListRecommendersRequest {}))
 }
 
-fn read<M: prost::Message + prost::Name + Default>(body: Body_) -> Result<M, Status> {
+fn read<M: prost::Message + prost::Name + Default>(body: Received) -> Result<M, Status> {
     let bytes = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Status::invalid_argument(format!(
             "a request has at most {MAX_REQUEST_BYTES} bytes; send it in parts"

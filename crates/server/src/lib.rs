@@ -21,9 +21,12 @@ mod api;
 pub mod config;
 pub mod deployment;
 mod front;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod grpc;
 mod http;
 pub mod limits;
+mod offline;
 pub mod proto;
 mod registry;
 mod request;
@@ -33,6 +36,7 @@ mod status;
 
 pub use config::{Config, ConfigError, ConfigErrors, ServerConfig};
 pub use deployment::{Deployment, DeploymentError, Keys};
+pub use offline::Offline;
 pub use registry::default_registry;
 pub use request::interaction_id;
 pub use server::{RunningServer, Server, ServerBuilder, ServerError};

@@ -12,7 +12,9 @@ use recommend_core::Registry;
 /// ```
 pub fn default_registry() -> Registry {
     let mut registry = Registry::new();
+    recommend_fetchers::register(&mut registry);
     recommend_filters::register(&mut registry);
+    recommend_features::register(&mut registry);
     recommend_models::register(&mut registry);
     recommend_rerankers::register(&mut registry);
     registry

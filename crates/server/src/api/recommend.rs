@@ -5,9 +5,10 @@ use std::time::Instant;
 use ndarray::Axis;
 use recommend_core::{
     Cause, ComponentError, Deadline, Degradation, EntityId, IdCodec, Name, Outcome, Query, RequestId,
-    RunOptions, Stage,
+    RunOptions, Stage, Timestamp,
 };
 use recommend_events::RequestLog;
+use recommend_stores::Stores;
 use rustc_hash::FxHashMap;
 use tonic::Status;
 use tracing::Instrument;
@@ -47,80 +48,11 @@ impl Api {
         id: RequestId,
         deadline: Option<Deadline>,
     ) -> Result<RecommendResponse, Status> {
-        let deadline = deadline.unwrap_or_else(|| Deadline::after(served.timeout));
-        if deadline.expired() {
-            return Err(Status::deadline_exceeded("the deadline had passed when the request arrived"));
-        }
-        let codec = self.stores.codec;
-        let asked = Asked {
-            corpus: served.recommender.corpus(),
-            source: served.recommender.source(),
-            request: id,
-            now: self.clock.now(),
-            deadline,
-            seed: rand::random(),
-        };
-        let query = query(codec, request, asked)?;
-        let options = RunOptions { explain: request.explain, why_not: why_not(codec, &request.why_not)? };
-        let mut outcome = served.recommender.run(&query, options).await.map_err(|error| {
-            tracing::warn!(%error, "no answer");
-            of_run(&error)
-        })?;
-        served.metrics.ran(&outcome.report);
-        let names = self.names(&query, request, &mut outcome, served).await?;
-        for degraded in &outcome.report.degraded {
-            tracing::warn!(stage = degraded.stage.name(), component = %degraded.component, error = %degraded.error, "degraded");
-        }
-
-        let response = response(served, request, id, &outcome, names);
+        let now = self.clock.now();
+        let Answer { query, outcome, response } =
+            answer(&self.stores, served, request, id, now, deadline).await?;
         self.log(served, &query, outcome);
         Ok(response)
-    }
-
-    /// The strings of the recommended entities, in one batch. An entity whose string nobody knows cannot be returned:
-    /// it is taken out, and the answer is marked.
-    async fn names(
-        &self,
-        query: &Query,
-        request: &RecommendRequest,
-        outcome: &mut Outcome,
-        served: &Served,
-    ) -> Result<Vec<String>, Status> {
-        let ids: Vec<u64> = outcome.items.iter().map(|item| item.entity.0).collect();
-        let mut names = self.stores.catalog.names(query.tenant, &ids).await.map_err(|error| {
-            tracing::error!(%error, "names");
-            Status::unavailable("the catalog cannot be read now")
-        })?;
-        if names.iter().all(Option::is_some) {
-            return Ok(names.into_iter().flatten().collect());
-        }
-        // A candidate or seed that came with the request need not be in the dictionary: the client just told us.
-        let told: FxHashMap<EntityId, &String> = query
-            .given
-            .iter()
-            .zip(&request.candidates)
-            .chain(query.seeds.iter().zip(&request.seeds))
-            .map(|(id, text)| (*id, text))
-            .collect();
-        for (name, item) in names.iter_mut().zip(&outcome.items) {
-            if name.is_none() {
-                *name = told.get(&item.entity).map(|text| (*text).clone());
-            }
-        }
-        let kept: Vec<usize> = (0..names.len()).filter(|at| names[*at].is_some()).collect();
-        if kept.len() < names.len() {
-            let reason = format!("{} entities have no name in the dictionary", names.len() - kept.len());
-            let error = ComponentError::Contract(reason);
-            let component = Name::literal("names");
-            served.metrics.degraded(Stage::Lookup, &component, Cause::from(&error));
-            outcome.report.degraded.push(Degradation { stage: Stage::Lookup, component, error });
-            outcome.items = kept.iter().map(|at| outcome.items[*at]).collect();
-            outcome.features = outcome.features.select(Axis(0), &kept);
-            if !outcome.explained.is_empty() {
-                outcome.explained = kept.iter().map(|at| outcome.explained[*at].clone()).collect();
-            }
-        }
-        Ok(names.into_iter().flatten().collect())
     }
 
     /// Hands the run to the log; that never waits, and what the log cannot take it counts.
@@ -152,6 +84,97 @@ impl Api {
             features: outcome.features,
         });
     }
+}
+
+/// An answered request: what the client gets, and what the log does.
+pub(crate) struct Answer {
+    pub(crate) query: Query,
+    pub(crate) outcome: Outcome,
+    pub(crate) response: RecommendResponse,
+}
+
+/// Checks a request, runs its recommender, and names what it recommends.
+pub(crate) async fn answer(
+    stores: &Stores,
+    served: &Served,
+    request: &RecommendRequest,
+    id: RequestId,
+    now: Timestamp,
+    deadline: Option<Deadline>,
+) -> Result<Answer, Status> {
+    let deadline = deadline.unwrap_or_else(|| Deadline::after(served.timeout));
+    if deadline.expired() {
+        return Err(Status::deadline_exceeded("the deadline had passed when the request arrived"));
+    }
+    let codec = stores.codec;
+    let asked = Asked {
+        corpus: served.recommender.corpus(),
+        source: served.recommender.source(),
+        request: id,
+        now,
+        deadline,
+        seed: rand::random(),
+    };
+    let query = query(codec, request, asked)?;
+    let options = RunOptions { explain: request.explain, why_not: why_not(codec, &request.why_not)? };
+    let mut outcome = served.recommender.run(&query, options).await.map_err(|error| {
+        tracing::warn!(%error, "no answer");
+        of_run(&error)
+    })?;
+    served.metrics.ran(&outcome.report);
+    let names = names(stores, &query, request, &mut outcome, served).await?;
+    for degraded in &outcome.report.degraded {
+        tracing::warn!(stage = degraded.stage.name(), component = %degraded.component, error = %degraded.error, "degraded");
+    }
+
+    let response = response(served, request, id, &outcome, names);
+    Ok(Answer { query, outcome, response })
+}
+
+/// The strings of the recommended entities, in one batch. An entity whose string nobody knows cannot be returned:
+/// it is taken out, and the answer is marked.
+async fn names(
+    stores: &Stores,
+    query: &Query,
+    request: &RecommendRequest,
+    outcome: &mut Outcome,
+    served: &Served,
+) -> Result<Vec<String>, Status> {
+    let ids: Vec<u64> = outcome.items.iter().map(|item| item.entity.0).collect();
+    let mut names = stores.catalog.names(query.tenant, &ids).await.map_err(|error| {
+        tracing::error!(%error, "names");
+        Status::unavailable("the catalog cannot be read now")
+    })?;
+    if names.iter().all(Option::is_some) {
+        return Ok(names.into_iter().flatten().collect());
+    }
+    // A candidate or seed that came with the request need not be in the dictionary: the client just told us.
+    let told: FxHashMap<EntityId, &String> = query
+        .given
+        .iter()
+        .zip(&request.candidates)
+        .chain(query.seeds.iter().zip(&request.seeds))
+        .map(|(id, text)| (*id, text))
+        .collect();
+    for (name, item) in names.iter_mut().zip(&outcome.items) {
+        if name.is_none() {
+            *name = told.get(&item.entity).map(|text| (*text).clone());
+        }
+    }
+    let kept: Vec<usize> = (0..names.len()).filter(|at| names[*at].is_some()).collect();
+    if kept.len() < names.len() {
+        let reason = format!("{} entities have no name in the dictionary", names.len() - kept.len());
+        let error = ComponentError::Contract(reason);
+        let component = Name::literal("names");
+        served.metrics.degraded(Stage::Lookup, &component, Cause::from(&error));
+        outcome.report.degraded.push(Degradation { stage: Stage::Lookup, component, error });
+        outcome.items = kept.iter().map(|at| outcome.items[*at]).collect();
+        outcome.features = outcome.features.select(Axis(0), &kept);
+        if !outcome.explained.is_empty() {
+            outcome.explained = kept.iter().map(|at| outcome.explained[*at].clone()).collect();
+        }
+    }
+    Ok(names.into_iter().flatten().collect())
 }
 
 pub(super) fn count(n: usize) -> u32 {

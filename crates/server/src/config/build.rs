@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use recommend_core::{
-    BuildContext, BuildError, Component, Name, Recommender, RecommenderBuilder, Registry, Resources,
-};
+use recommend_core::{BuildContext, BuildError, Component, Name, Recommender, Registry, Resources};
+use recommend_features::{FeatureErrors, FeatureSet};
 use recommend_stores::Stores;
 
 use super::error::{ConfigError, ConfigErrors};
@@ -30,6 +29,7 @@ impl Config {
             let reason = "has no [[recommender]]; `recommend new channel channel-browser` writes one".into();
             errors.push(ConfigError { line: None, ..self.error(0, None, reason) });
         }
+        self.check_features(stores, &mut errors);
         let resources = Resources::new().with(stores.clone());
         let parts = Parts { config: self, stores, registry, resources: &resources };
         let built = self
@@ -115,7 +115,7 @@ impl Parts<'_> {
             builder = builder.model(model);
         }
         wanted.retain(|name| !provided.contains(name));
-        builder = self.features(config, builder, wanted, &fetchers, errors)?;
+        builder = builder.features(self.features(config, wanted, &fetchers, errors)?);
         match builder.build() {
             Ok(recommender) => Some(BuiltRecommender {
                 recommender,
@@ -154,16 +154,26 @@ impl Parts<'_> {
         }
     }
 
-    /// Adds the declared features that the recommender wants.
+    /// The declared features that the recommender wants, as one feature source.
     fn features(
         &self,
         config: &RecommenderConfig,
-        builder: RecommenderBuilder,
         wanted: Vec<Name>,
         fetchers: &[Name],
         errors: &mut Vec<ConfigError>,
-    ) -> Option<RecommenderBuilder> {
-        let _ = (config, fetchers, errors, wanted);
-        Some(builder)
+    ) -> Option<FeatureSet> {
+        match FeatureSet::new(self.stores, &self.config.features, wanted, fetchers) {
+            Ok(features) => Some(features),
+            Err(FeatureErrors(found)) => {
+                for error in &found {
+                    let error = self.config.feature_error(error, Some(config));
+                    // What is wrong with a declaration is so for every recommender that wants it.
+                    if !errors.contains(&error) {
+                        errors.push(error);
+                    }
+                }
+                None
+            }
+        }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use recommend_core::Name;
 use recommend_core::error::closest;
 use recommend_core::registry::suggest;
+use recommend_events::{LogError, LogOptions};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -112,28 +112,6 @@ impl<'t> Node<'t> {
         extent.start + found.unwrap_or(0)
     }
 
-    /// The features: a table of tables.
-    pub(super) fn features(self, errors: &mut Vec<ConfigError>) -> Vec<(Name, toml::Table, usize)> {
-        let lines = self.lines;
-        let Some(table) = self.into_table(errors) else { return Vec::new() };
-        let mut features = Vec::new();
-        for (key, value) in table {
-            let node = Node::new(lines, key.get_ref(), value);
-            let line = lines.line(key.span().start);
-            let place = Some(format!("feature {:?}", node.key));
-            match (Name::new(&node.key), node.parse::<toml::Table>(place.clone())) {
-                (Ok(name), Ok(table)) => features.push((name, table, line)),
-                (name, table) => {
-                    errors.extend(name.err().map(|e| lines.at(key.span().start, place, e.to_string())));
-                    errors.extend(table.err());
-                }
-            }
-        }
-        // The order of the file, whatever the order of the map.
-        features.sort_by_key(|(_, _, line)| *line);
-        features
-    }
-
     pub(super) fn into_table(self, errors: &mut Vec<ConfigError>) -> Option<DeTable<'t>> {
         let (at, lines) = (self.extent().start, self.lines);
         match self.value.into_inner() {
@@ -171,9 +149,14 @@ impl Section for ServerConfig {
     }
 }
 
-impl Section for recommend_events::LogOptions {
+impl Section for LogOptions {
     fn problems(&self) -> Vec<(&'static str, String)> {
-        // It names its key and section itself.
-        self.validate().err().map(|error| ("", error.to_string())).into_iter().collect()
+        match self.validate() {
+            Err(LogError::Option { key, value, reason }) => {
+                vec![(key, format!("must not be {value}: {reason}"))]
+            }
+            Err(other) => vec![("", other.to_string())],
+            Ok(()) => Vec::new(),
+        }
     }
 }

@@ -69,14 +69,38 @@ fn mistakes_in_the_text_have_their_line_and_a_fix() {
         ("timeout = \"100ms\"", "timeout = \"soon\"", "f.toml:3: `server`: \"soon\" is not a duration"),
         ("timeout = \"100ms\"", "timeout = \"0s\"", "f.toml:3: `server.timeout` must be 1ms to 60s"),
         ("data = \"somewhere\"", "dta = \"x\"", "did you mean `data`?"),
-        ("flush_interval = \"50ms\"", "flush_interval = \"2h\"", "f.toml:7: [log] flush_interval"),
-        ("corpus = \"channel\"", "corpus = \"Channel\"", "f.toml:10: recommender Channel/channel-browser: `corpus`:"),
-        ("corpus = \"channel\"", "", "f.toml:11: recommender ?/channel-browser: has no `corpus`"),
-        ("rerankers = [", "reranker = [", "f.toml:17: recommender channel/channel-browser: there is no key `reranker`; did you mean `rerankers`?"),
-        ("timeout = \"80ms\"", "timeout = \"2m\"", "f.toml:12: recommender channel/channel-browser: `timeout`: must be"),
+        (
+            "flush_interval = \"50ms\"",
+            "flush_interval = \"2h\"",
+            "f.toml:7: `log.flush_interval` must not be",
+        ),
+        (
+            "corpus = \"channel\"",
+            "corpus = \"Channel\"",
+            "f.toml:10: recommender Channel/channel-browser: `corpus`:",
+        ),
+        ("corpus = \"channel\"", "", "f.toml:9: recommender ?/channel-browser: has no `corpus`"),
+        (
+            "rerankers = [",
+            "reranker = [",
+            "f.toml:17: recommender channel/channel-browser: there is no key `reranker`; did you mean `rerankers`?",
+        ),
+        (
+            "timeout = \"80ms\"",
+            "timeout = \"2m\"",
+            "f.toml:12: recommender channel/channel-browser: `timeout`: must be",
+        ),
         ("timeout = \"80ms\"", "max_candidates = 0", "`max_candidates` must be a whole number"),
-        ("features = [ \"given.rank\" ]", "features = \"x\"", "f.toml:15: recommender channel/channel-browser: `features` must be a list"),
-        ("fetchers = [ { kind = \"given\" } ]", "fetchers = [ 5 ]", "f.toml:13: recommender channel/channel-browser: `fetchers`: a component is a table"),
+        (
+            "features = [ \"given.rank\" ]",
+            "features = \"x\"",
+            "f.toml:15: recommender channel/channel-browser: `features` must be a list",
+        ),
+        (
+            "fetchers = [ { kind = \"given\" } ]",
+            "fetchers = [ 5 ]",
+            "f.toml:13: recommender channel/channel-browser: `fetchers`: a component is a table",
+        ),
         ("[[recommender]]", "[recommender]", "write `[[recommender]]` with two brackets"),
         ("[[recommender]]", "[[recommender", "f.toml:9: "),
     ];
@@ -89,13 +113,25 @@ fn mistakes_in_the_text_have_their_line_and_a_fix() {
 #[test]
 fn mistakes_in_components_have_their_line_and_a_fix() {
     let cases = [
-        ("kind = \"given\"", "kind = \"gven\"", "f.toml:13: recommender channel/channel-browser: there is no fetcher of kind \"gven\"; did you mean \"given\"?"),
-        ("kind = \"given\"", "knd = \"given\"", "f.toml:13: recommender channel/channel-browser: fetcher: has no `kind`"),
+        (
+            "kind = \"given\"",
+            "kind = \"gven\"",
+            "f.toml:13: recommender channel/channel-browser: there is no fetcher of kind \"gven\"; did you mean \"given\"?",
+        ),
+        (
+            "kind = \"given\"",
+            "knd = \"given\"",
+            "f.toml:13: recommender channel/channel-browser: fetcher: has no `kind`",
+        ),
         ("max = 3", "mx = 3", "f.toml:17: recommender channel/channel-browser: reranker \"cap-per-group\":"),
         ("max = 3", "mx = 3", "did you mean `max`?"),
         ("\"given.score\" = 1.0", "\"given.scor\" = 1.0", "given.scor"),
         ("features = [ \"given.rank\" ]", "features = [ \"gvn.rank\" ]", "gvn.rank"),
-        ("model = ", "# model = ", "f.toml:10: recommender channel/channel-browser: a recommender needs a model"),
+        (
+            "model = ",
+            "# model = ",
+            "f.toml:9: recommender channel/channel-browser: a recommender needs a model",
+        ),
     ];
     for (old, new, message) in cases {
         let found = with(old, new);
@@ -118,7 +154,10 @@ fn all_mistakes_are_reported_by_line() {
 fn one_recommender_has_one_place() {
     let second = GOOD.split_once("[[recommender]]").unwrap().1;
     let found = errors(&format!("{GOOD}[[recommender]]{second}"));
-    assert!(found.contains("f.toml:19: recommender channel/channel-browser: is configured already in line 10"), "{found}");
+    assert!(
+        found.contains("f.toml:18: recommender channel/channel-browser: is configured already in line 9"),
+        "{found}"
+    );
     assert!(errors("[server]").contains("f.toml: has no [[recommender]]"));
 }
 

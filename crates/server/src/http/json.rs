@@ -23,7 +23,7 @@ fn descriptor<M: prost::Name>() -> Result<MessageDescriptor, Status> {
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` with line and column when the text is not JSON, or has a field that the message does not have.
-pub(super) fn read<M: prost::Message + prost::Name + Default>(text: &[u8]) -> Result<M, Status> {
+pub(crate) fn read<M: prost::Message + prost::Name + Default>(text: &[u8]) -> Result<M, Status> {
     let wrong = |error: serde_json::Error| {
         Status::invalid_argument(format!("the body is not a {} in JSON: {error}", M::NAME))
     };
@@ -39,7 +39,7 @@ pub(super) fn read<M: prost::Message + prost::Name + Default>(text: &[u8]) -> Re
 ///
 /// # Errors
 /// `INTERNAL` when the descriptors do not fit the messages.
-pub(super) fn write<M: prost::Message + prost::Name>(message: &M) -> Result<Vec<u8>, Status> {
+pub(crate) fn write<M: prost::Message + prost::Name>(message: &M) -> Result<Vec<u8>, Status> {
     let internal = |error: String| Status::internal(error);
     let mut dynamic = DynamicMessage::new(descriptor::<M>()?);
     dynamic.transcode_from(message).map_err(|error| internal(error.to_string()))?;
