@@ -39,6 +39,10 @@ pub(crate) fn convert(disk: &dyn Disk, log: &Path, segment: &Path) -> Result<Con
             keep(&error.to_string())?;
             return Ok(Converted::default());
         }
+        // An earlier try came as far as removing it.
+        Err(LogError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Converted::default());
+        }
         other => other?,
     };
     let files = files(&mut reader, log, segment)?;

@@ -19,6 +19,10 @@
 //! - Nothing here has a free-text field. Tenants, users, and entities of corpora of people are written as keyed
 //!   pseudonyms ([`Pseudonymizer`]); features are written exactly as the model read them.
 
+// Lets the unit tests share helpers with the integration tests.
+#[cfg(test)]
+extern crate self as recommend_events;
+
 pub mod disk;
 pub mod error;
 pub mod log;

@@ -12,7 +12,7 @@ use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -139,6 +139,7 @@ impl EventLog {
         let queue = Arc::new(Queue::new(options.queue));
         let counters = Arc::new(Counters::default());
         counters.waiting_segments.store(left.len() as u64, Ordering::Relaxed);
+        let closing = Arc::new(AtomicBool::new(false));
         let (jobs, work) = mpsc::channel();
         let worker = Worker {
             queue: queue.clone(),
@@ -154,9 +155,16 @@ impl EventLog {
             last_created: left.iter().filter_map(|path| created(path)).max().unwrap_or(i64::MIN),
             segment: None,
             written: 0,
+            closing: closing.clone(),
         };
-        let converter =
-            Converter { disk, log: path.clone(), counters: counters.clone(), waiting: VecDeque::from(left) };
+        let converter = Converter {
+            disk,
+            log: path.clone(),
+            counters: counters.clone(),
+            waiting: VecDeque::from(left),
+            closing,
+            since: None,
+        };
         let (end, ended) = watch::channel(None);
         let start = || {
             let converter = thread::Builder::new()

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,10 @@ pub(crate) struct Converter {
     pub(crate) log: PathBuf,
     pub(crate) counters: Arc<Counters>,
     pub(crate) waiting: VecDeque<PathBuf>,
+    /// Set when the log closes.
+    pub(crate) closing: Arc<AtomicBool>,
+    /// When that was noticed.
+    pub(crate) since: Option<Instant>,
 }
 
 impl Converter {
@@ -40,7 +44,7 @@ impl Converter {
         let mut wait = FIRST_WAIT;
         let mut answers = Vec::new();
         loop {
-            let result = self.pass(None);
+            let result = self.pass();
             wait = if result.is_ok() { FIRST_WAIT } else { (wait * 2).min(LONGEST_WAIT) };
             for answer in answers.drain(..) {
                 // Whoever asked may have gone.
@@ -60,7 +64,7 @@ impl Converter {
             }
         }
         // What fails now is tried again at the next start.
-        let _ = self.pass(Some(Instant::now() + CLOSING_LIMIT));
+        let _ = self.pass();
     }
 
     fn note(&mut self, job: Job, answers: &mut Vec<Answer>) {
@@ -70,16 +74,25 @@ impl Converter {
         }
     }
 
+    /// Whether the log is closing and has waited long enough.
+    fn overdue(&mut self) -> bool {
+        if self.closing.load(Ordering::Relaxed) {
+            return self.since.get_or_insert_with(Instant::now).elapsed() >= CLOSING_LIMIT;
+        }
+        false
+    }
+
     /// Tries every waiting segment once; the first error.
-    fn pass(&mut self, until: Option<Instant>) -> Result<(), LogError> {
+    fn pass(&mut self) -> Result<(), LogError> {
         let mut result = Ok(());
         for _ in 0..self.waiting.len() {
-            if until.is_some_and(|until| Instant::now() >= until) {
+            if self.overdue() {
                 break;
             }
             let Some(segment) = self.waiting.pop_front() else { break };
             match convert(&*self.disk, &self.log, &segment) {
                 Ok(converted) => {
+                    self.counters.waiting_segments.fetch_sub(1, Ordering::Relaxed);
                     Counters::add(&self.counters.converted_segments, 1);
                     Counters::add(&self.counters.parquet_files, converted.files);
                     Counters::add(&self.counters.parquet_bytes, converted.bytes);
@@ -90,7 +103,6 @@ impl Converter {
                     result = result.and(Err(error));
                 }
             }
-            self.counters.waiting_segments.store(self.waiting.len() as u64, Ordering::Relaxed);
         }
         if result.is_ok() {
             *self.counters.convert_error.lock() = None;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub(crate) struct Worker {
     pub(crate) segment: Option<SegmentWriter>,
     /// Records that this run has made durable.
     pub(crate) written: u64,
+    /// Tells the converter to come to an end.
+    pub(crate) closing: Arc<AtomicBool>,
 }
 
 impl Worker {
@@ -52,6 +55,9 @@ impl Worker {
         let mut next = Instant::now() + tick;
         loop {
             let mut taken = self.queue.take(next, &mut pending);
+            if taken.closing {
+                self.closing.store(true, Ordering::Relaxed);
+            }
             let result = self.commit(&mut pending, &mut taken);
             next = Instant::now() + tick.max(Duration::from_millis(1));
             for flush in taken.flushes {
@@ -160,7 +166,7 @@ impl Worker {
         let mark = Mark {
             time: now,
             written: self.written + fresh,
-            shed: self.counters.shed.load(std::sync::atomic::Ordering::Relaxed) + shed,
+            shed: self.counters.shed.load(Ordering::Relaxed) + shed,
             busiest,
         };
         segment.encoder().mark(&mark);
