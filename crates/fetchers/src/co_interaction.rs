@@ -85,11 +85,30 @@ impl Neighbours {
 
     /// The neighbours of an entity with their similarities (0 to 1), best first; none for an entity not seen.
     pub(crate) fn near(&self, entity: EntityId) -> impl Iterator<Item = (EntityId, f32)> {
-        let cells = match self.entities.binary_search(&entity) {
-            Ok(row) => slice(&self.ends, &self.cells, row),
-            Err(_) => &[],
-        };
+        let cells = self.row(entity).map_or(&[][..], |row| slice(&self.ends, &self.cells, row as usize));
         cells.iter().map(|(row, similarity)| (self.entities[*row as usize], *similarity))
+    }
+
+    /// For each neighbour of the roots, the sum of weight × similarity over them; without the roots, in no order.
+    pub(crate) fn near_all(&self, roots: &[(EntityId, f32)]) -> Vec<(EntityId, f32)> {
+        let roots: Vec<(u32, f32)> =
+            roots.iter().filter_map(|(root, weight)| Some((self.row(*root)?, *weight))).collect();
+        let cells = |row: u32| slice(&self.ends, &self.cells, row as usize);
+        let most = roots.iter().map(|(row, _)| cells(*row).len()).sum::<usize>().min(self.entities.len());
+        let mut sums: FxHashMap<u32, f32> = FxHashMap::with_capacity_and_hasher(most, Default::default());
+        for (root, weight) in &roots {
+            for (other, similarity) in cells(*root) {
+                *sums.entry(*other).or_default() += weight * similarity;
+            }
+        }
+        for (root, _) in &roots {
+            sums.remove(root);
+        }
+        sums.into_iter().map(|(row, sum)| (self.entities[row as usize], sum)).collect()
+    }
+
+    fn row(&self, entity: EntityId) -> Option<u32> {
+        self.entities.binary_search(&entity).ok().map(|row| row as u32)
     }
 }
 

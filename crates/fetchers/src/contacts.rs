@@ -153,18 +153,18 @@ pub(crate) async fn tie_strengths(
     };
     let outward = outward.iter().map(|event| (event.entity, worth(event)));
     let inward = inward.iter().map(|event| (event.user.as_entity(), worth(event)));
-    let mut sums: FxHashMap<EntityId, f64> = FxHashMap::default();
-    let mut order = Vec::new();
+    let mut places: FxHashMap<EntityId, usize> = FxHashMap::default();
+    let mut sums: Vec<(EntityId, f64)> = Vec::new();
     for (other, worth) in outward.chain(inward).filter(|(other, _)| *other != me) {
-        let sum = sums.entry(other).or_insert_with(|| {
-            order.push(other);
-            0.0
-        });
-        *sum += worth;
+        let place = *places.entry(other).or_insert(sums.len());
+        if place == sums.len() {
+            sums.push((other, 0.0));
+        }
+        sums[place].1 += worth;
     }
     // Finite, whatever the values are: a score becomes a feature.
-    let sum = |other| sums[&other].min(f64::from(f32::MAX)) as f32;
-    Ok(order.into_iter().map(|other| (other, sum(other))).filter(|(_, sum)| *sum > 0.0).collect())
+    let finite = |(other, sum): (EntityId, f64)| (other, sum.min(f64::from(f32::MAX)) as f32);
+    Ok(sums.into_iter().map(finite).filter(|(_, sum)| *sum > 0.0).collect())
 }
 
 #[async_trait]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use recommend_core::{ComponentError, EntityId, Fetcher, Name, Proposals, Query, days};
 use recommend_stores::{InteractionStore, Stores};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::decay::decay;
@@ -152,7 +152,7 @@ impl Related {
         Related::of(self.store, RelatedSettings { limit, ..self.settings })
     }
 
-    /// What to look from, with a weight each; and all that is not to be proposed.
+    /// What to look from, with a weight each.
     async fn roots(&self, query: &Query) -> Result<Vec<(EntityId, f32)>, ComponentError> {
         if self.settings.from == From::Seeds {
             return Ok(query.seeds.iter().map(|seed| (*seed, 1.0)).collect());
@@ -200,13 +200,7 @@ impl Fetcher for Related {
             return Ok(Proposals::default());
         }
         let neighbours = self.index.get(query).await?;
-        let own: FxHashSet<EntityId> = roots.iter().map(|(root, _)| *root).collect();
-        let mut scores: FxHashMap<EntityId, f32> = FxHashMap::default();
-        for (root, worth) in roots {
-            for (other, similarity) in neighbours.near(root).filter(|(other, _)| !own.contains(other)) {
-                *scores.entry(other).or_default() += worth * similarity;
-            }
-        }
+        let scores = neighbours.near_all(&roots);
         Ok(Proposals::from_pairs(scores).top(self.settings.limit))
     }
 }
