@@ -31,8 +31,6 @@ mod writer;
 pub use decode::{Pipeline, SegmentRequest};
 pub use reader::{Damage, DamageKind, Mark, SegmentReader, SegmentRecord, read_segment};
 
-#[cfg(test)]
-pub(crate) use encode::Encoder;
 pub(crate) use writer::SegmentWriter;
 
 /// The version of the format that this release writes, and the newest that it reads.

@@ -25,7 +25,7 @@ pub(crate) fn names(list: &[&str]) -> Vec<Name> {
 pub(crate) fn request(n: u64, items: usize) -> RequestLog {
     let people = n % 3 == 2;
     let features =
-        if n % 2 == 0 { names(&["messages_7d", "popular.score"]) } else { names(&["messages_7d"]) };
+        if n.is_multiple_of(2) { names(&["messages_7d", "popular.score"]) } else { names(&["messages_7d"]) };
     let schema = Arc::new(FeatureSchema::new(features));
     let cell = |(row, column): (usize, usize)| match (row + column) % 4 {
         0 => f32::NAN,
@@ -39,7 +39,7 @@ pub(crate) fn request(n: u64, items: usize) -> RequestLog {
         user: UserId(0x2233_4455_6677_8800 + n),
         corpus: Name::literal(if people { "user" } else { "channel" }),
         source: Name::literal(if people { "people-browser" } else { "channel-browser" }),
-        variant: (n % 4 == 0).then(|| Name::literal("treatment")),
+        variant: (n.is_multiple_of(4)).then(|| Name::literal("treatment")),
         model: "linear-v1".into(),
         features: FeatureMatrix::from_shape_fn((items, schema.len()), cell),
         schema,
@@ -68,12 +68,12 @@ pub(crate) fn request(n: u64, items: usize) -> RequestLog {
 pub(crate) fn interaction(n: u64) -> Interaction {
     Interaction {
         id: InteractionId(u128::from(n) + (1 << 100)),
-        request: (n % 2 == 0).then_some(RequestId(u128::from(n) << 64 | 0xABCD)),
+        request: (n.is_multiple_of(2)).then_some(RequestId(u128::from(n) << 64 | 0xABCD)),
         tenant: TenantId(0x1122_3344_5566_7700),
         user: UserId(0x2233_4455_6677_8800 + n),
         corpus: Name::literal(if n % 3 == 2 { "user" } else { "channel" }),
         entity: EntityId(0x3344_5566_7788_9900 + n),
-        kind: Name::literal(if n % 2 == 0 { "click" } else { "join" }),
+        kind: Name::literal(if n.is_multiple_of(2) { "click" } else { "join" }),
         time: Timestamp(START + n as i64 * 1000),
         value: n as f32 / 2.0,
     }
