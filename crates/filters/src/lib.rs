@@ -57,7 +57,7 @@ pub use known::Known;
 pub use not_seed::NotSeed;
 pub use not_self::NotSelf;
 pub use owner::{Owner, OwnerMode};
-pub use predicate::{Unknown, Where, WhereSettings};
+pub use predicate::{Unknown, Where, WhereError, WhereSettings};
 pub use private::{NotPrivate, Visibility};
 pub use related::{NotMember, NotRelated, Related};
 
