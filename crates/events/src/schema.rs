@@ -9,7 +9,8 @@
 //! Folders are Hive partitions: `corpus`, `source` and `date` are columns to every engine that knows them (DataFusion,
 //! DuckDB, Spark, pandas) and are not repeated in the files. The date is the UTC day of the row's time. Interactions
 //! have no source, and so no level for it. There is one file per segment and partition, and for impressions per
-//! feature schema, so that a file's feature columns are complete.
+//! feature schema, so that a file's feature columns are complete: no file holds a null in one, but the columns allow it,
+//! because an engine that reads files of several schemas together fills in nulls where a file has no such column.
 //!
 //! | table | column | type | what |
 //! |---|---|---|---|
@@ -29,7 +30,7 @@
 //! | | `score`, `propensity` | f32 | after reranking |
 //! | | `fetchers` | list of string | who proposed it |
 //! | | `shown` | bool | whether it was part of the answer |
-//! | | `f_<feature>` | f32, never null | as scored, bit by bit; NaN is missing |
+//! | | `f_<feature>` | f32 | as scored, bit by bit; NaN is missing, null is not in the request's schema |
 //! | interactions | `id` | binary(16) | the key: a row delivered twice is joined once |
 //! | | `request` | binary(16), null | the request whose impression it answers |
 //! | | `tenant`, `user`, `entity` | u64 | as above |
@@ -151,7 +152,7 @@ pub fn impressions(features: &[Name]) -> SchemaRef {
         texts("fetchers"),
         Field::new("shown", DataType::Boolean, false),
     ];
-    fields.extend(features.iter().map(|name| float(&feature_column(name))));
+    fields.extend(features.iter().map(|name| float(&feature_column(name)).with_nullable(true)));
     Arc::new(Schema::new(fields))
 }
 
