@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use recommend_core::error::closest;
 use recommend_core::{Name, Recommender, Registry, Stage};
+use recommend_events::LogOptions;
 use recommend_monitoring::{Metrics, RecommenderMetrics};
 use recommend_stores::Stores;
 use rustc_hash::FxHashMap;
 use tonic::Status;
 
-use crate::config::{BuiltRecommender, Config, ConfigErrors, RecommenderConfig};
+use crate::config::{BuiltRecommender, Config, ConfigErrors, RecommenderConfig, ServerConfig};
 
 /// One recommender with what each of its requests needs, taken once.
 #[derive(Debug)]
@@ -39,7 +40,9 @@ impl Served {
 
 /// All recommenders of a configuration.
 pub(crate) struct Serving {
-    pub(crate) config: Config,
+    config: Config,
+    /// The settings that the server was started with and that only a restart changes.
+    running: Arc<(ServerConfig, LogOptions)>,
     list: Vec<Arc<Served>>,
     index: FxHashMap<Name, FxHashMap<Name, Arc<Served>>>,
 }
@@ -54,7 +57,8 @@ impl Serving {
     ) -> Result<Self, ConfigErrors> {
         let built = config.build(stores, registry)?;
         let list = built.into_iter().map(|built| Arc::new(Served::new(built, metrics))).collect();
-        Ok(Serving::of(config, list))
+        let running = Arc::new((config.server.clone(), config.log.clone()));
+        Ok(Serving::of(config, running, list))
     }
 
     /// Builds what differs from these recommenders, and keeps what does not with all that it has warmed up.
@@ -66,8 +70,8 @@ impl Serving {
         metrics: &Metrics,
     ) -> Result<(Self, Changes), ConfigErrors> {
         let mut changes =
-            Changes { restart: self.config.server.needs_restart(&config.server), ..Changes::default() };
-        if self.config.log != config.log {
+            Changes { restart: self.running.0.needs_restart(&config.server), ..Changes::default() };
+        if self.running.1 != config.log {
             changes.restart.push("log");
         }
         let shared =
@@ -84,9 +88,9 @@ impl Serving {
             }
             let name = format!("{}/{}", wanted.corpus, wanted.source);
             if known.is_some() {
-                changes.changed.push(name)
+                changes.changed.push(name);
             } else {
-                changes.added.push(name)
+                changes.added.push(name);
             }
             match config.build_one(wanted, stores, registry) {
                 Ok(built) => list.push(Arc::new(Served::new(built, metrics))),
@@ -103,18 +107,18 @@ impl Serving {
             config.build(stores, registry)?;
         }
         match errors.is_empty() {
-            true => Ok((Serving::of(config, list), changes)),
+            true => Ok((Serving::of(config, self.running.clone(), list), changes)),
             false => Err(ConfigErrors(errors)),
         }
     }
 
-    fn of(config: Config, list: Vec<Arc<Served>>) -> Self {
+    fn of(config: Config, running: Arc<(ServerConfig, LogOptions)>, list: Vec<Arc<Served>>) -> Self {
         let mut index: FxHashMap<Name, FxHashMap<Name, Arc<Served>>> = FxHashMap::default();
         for served in &list {
             let (corpus, source) = (served.recommender.corpus(), served.recommender.source());
             index.entry(corpus.clone()).or_default().insert(source.clone(), served.clone());
         }
-        Serving { config, list, index }
+        Serving { config, running, list, index }
     }
 
     /// The recommender of a corpus and a source.

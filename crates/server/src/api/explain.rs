@@ -84,7 +84,7 @@ pub(super) fn report(report: &Report) -> proto::RunReport {
 pub(super) fn why_not(entity: &str, why_not: &WhyNot) -> String {
     match why_not {
         WhyNot::NotProposed { fetchers } => {
-            let names: Vec<&str> = fetchers.iter().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = fetchers.iter().map(recommend_core::Name::as_str).collect();
             format!("{entity} was proposed by no fetcher; {} ran", names.join(", "))
         }
         WhyNot::Dropped { filter, reason } => {

@@ -149,7 +149,7 @@ impl<'t> Node<'t> {
                 }) {
                     Some(Ok(timeout)) => read.timeout = Some(timeout),
                     Some(Err(reason)) => {
-                        errors.push(lines.at(at, place.clone(), format!("`timeout`: {reason}")))
+                        errors.push(lines.at(at, place.clone(), format!("`timeout`: {reason}")));
                     }
                     None => {}
                 },

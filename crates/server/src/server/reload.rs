@@ -1,6 +1,6 @@
 //! Reloading the configuration: whole or not at all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Reloader {
         }
     }
 
-    fn take_file(&self, file: &PathBuf) {
+    fn take_file(&self, file: &Path) {
         match Config::load(file) {
             // The outcome is in the log and in a metric.
             Ok(config) => drop(self.take(config)),

@@ -61,7 +61,7 @@ model = { kind = "linear", weights = { clicks = 1.0, mine = 10.0, everything = 1
 "#;
 
 async fn fill(server: &TestServer, tenant: &str, data: &Data) {
-    let names: Vec<String> = data.channels.iter().map(|n| n.to_string()).collect();
+    let names: Vec<String> = data.channels.iter().map(ToString::to_string).collect();
     if !names.is_empty() {
         let channels: Vec<(&str, &[(&str, Kind)])> =
             names.iter().map(|name| (name.as_str(), &[][..])).collect();
