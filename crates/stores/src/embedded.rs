@@ -1,4 +1,43 @@
 //! The embedded engine: everything in process for reads, durable on disk for writes.
+//!
+//! **Reads** look at structures in memory under a short lock per tenant and never wait for the disk: attribute columns
+//! by row, relation sets that are copied on write, and interactions three times, as timelines by entity and kind (a
+//! window is two binary searches), as timelines by user (pairs and the user's own aggregates are one pass), and by kind
+//! and hour for the whole tenant. Distinct users have an index from the first time that somebody asks, valid as of the
+//! newest interaction; as of an earlier time, as in a replay, the window is counted. The writer applies a batch in
+//! pieces of about 0.1 ms, so that a reader may see a part of a batch that is not acknowledged yet, of which all is
+//! durable already. Per interaction this takes about 100 bytes.
+//!
+//! **Writes** go through one thread. It takes all batches that wait, checks them, puts what they change into one
+//! transaction with one fsync, applies it to memory, and answers. When a transaction fails (a full disk), the file is
+//! opened again to see whether it is in it, before anybody is told; nothing failed is visible, reads go on, and so do
+//! writes as soon as the disk takes them. A caller that was told of a failure may find on a retry that it was recorded
+//! after all: ids make that harmless.
+//!
+//! **Opening** checks every page of the file and reads it back: about 1 s of CPU for a million interactions.
+//!
+//! # Why redb
+//!
+//! All is read once, at open, and served from memory; what the engine must do is commit small groups, open fast, and
+//! tell a damaged file from a good one. `cargo bench --bench store_engines`, two busy cores (times of fsync vary with
+//! what else the disk does; the best of three runs in turns):
+//!
+//! | | redb 4.5 | fjall 3.1 | append-only file |
+//! |---|---|---|---|
+//! | group commit, 1 caller: p50 | 0.23–0.44 ms | 0.10–4.2 ms | 0.13 ms |
+//! | group commit, 16 callers | 14,600–18,500/s | 37,600/s | 13,100/s |
+//! | group commit, 64 callers | 28,800–47,200/s | 49,300/s | 62,400/s |
+//! | import of 1 M records | 3.3–4.1 s | 4.0 s | 1.2 s |
+//! | open and scan 1 M records | 0.61–0.84 s | 6.5 s | 0.22 s |
+//! | bytes per 60-byte record | 135 | 125 | 72 |
+//! | 300 truncations: refused / opened short | 299 / 1 | 2 / 297 | 0 / 300 |
+//! | 300 bit flips: refused / whole / opened short | 174 / 126 / 0 | 253 / 15 / 32 | 300 / 0 / 0 |
+//!
+//! fjall commits groups up to 2.5 times as fast. redb was chosen because it opens some eight times as fast with every
+//! checksum checked, and because a damaged file is refused or whole: fjall mends a cut or flipped journal by dropping
+//! acknowledged records from there on, without a word. (The one truncation that redb opens leaves an empty file, which
+//! is refused here before the engine sees it.) One file without threads of its own is also easier to back up, to lock,
+//! and to test against a failing disk. LMDB was not a candidate: it has no checksums, and trusts a mapped file.
 
 mod aggregate;
 mod buckets;

@@ -1,5 +1,7 @@
 //! Which interactions are recorded already: asked before a log is written beside the stores.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use recommend_core::{EntityId, IdCodec, Interaction, InteractionId, Name, TenantId, Timestamp, UserId};
 use recommend_stores::{OpenOptions, Stores, WriteBatch};
 

@@ -4,10 +4,10 @@
 //! asked of the user who asks, or of pairs, is one pass over that user's timeline. What is asked of the tenant is
 //! computed once and written to every row.
 
-use recommend_core::{Name, Timestamp};
+use recommend_core::{EntityId, Name, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::latest::Latest;
+use super::latest::{Latest, LatestIndex};
 use super::names::KindSet;
 use super::tenant::{Corpus, State};
 use super::timeline::{BEGINNING, Entry, Timeline, held, upto};
@@ -126,68 +126,102 @@ fn cells(corpus: &Corpus, plans: &[Plan<'_>]) -> Vec<Vec<Cell>> {
     cells
 }
 
+/// How many candidates are looked up together: their misses of the processor's caches overlap.
+const ABREAST: usize = 32;
+
+/// A candidate that has interactions.
+struct Found<'a> {
+    /// Which candidate.
+    place: usize,
+    row: u32,
+    timelines: &'a [(u8, Timeline)],
+}
+
 fn entities(corpus: &Corpus, subject: &Subject<'_>, plans: &[Plan<'_>], width: usize, out: &mut [f32]) {
     let (cells, end) = (cells(corpus, plans), upto(subject.now));
+    let cells_of = |kind: u8| cells.get(usize::from(kind)).map_or(&[][..], Vec::as_slice);
+    let mut found = Vec::with_capacity(subject.entities.len());
     let mut sums = vec![NOTHING; plans.len()];
-    for (entity, out) in subject.entities.iter().zip(out.chunks_exact_mut(width)) {
-        let Some(row) = corpus.entities.get(entity.0) else { continue };
-        let timelines = corpus.interactions.of_entity(row);
-        if timelines.is_empty() {
+    for (first, entities) in subject.entities.chunks(ABREAST).enumerate() {
+        let from = found.len();
+        let row = |(at, entity): (usize, &EntityId)| {
+            Some(Found { place: first * ABREAST + at, row: corpus.entities.get(entity.0)?, timelines: &[] })
+        };
+        found.extend(entities.iter().enumerate().filter_map(row));
+        let found = &mut found[from..];
+        for found in &mut *found {
+            found.timelines = corpus.interactions.of_entity(found.row);
+        }
+        for deep in [false, true] {
+            let wanted = found.iter().flat_map(|found| found.timelines);
+            let wanted = wanted.filter(|(kind, _)| !cells_of(*kind).is_empty());
+            std::hint::black_box(wanted.fold(0, |seen, (_, timeline)| seen ^ timeline.touch(deep)));
+        }
+        for found in &*found {
+            sums.fill(NOTHING);
+            for (kind, timeline) in found.timelines {
+                gather(timeline, cells_of(*kind), end, &mut sums);
+            }
+            let out = &mut out[found.place * width..][..width];
+            for (plan, sum) in plans.iter().zip(&sums) {
+                out[plan.at] = sum.value(plan.aggregate, subject.now);
+            }
+        }
+    }
+    for plan in plans.iter().filter(|plan| plan.aggregate == Aggregate::Distinct) {
+        distinct_users(corpus, &found, plan, subject.now, |found, count| {
+            out[found.place * width + plan.at] = count as f32;
+        });
+    }
+}
+
+/// Adds what the plans want of one kind of one entity.
+fn gather(timeline: &Timeline, cells: &[Cell], end: i64, sums: &mut [Sum]) {
+    let held = timeline.rank(end);
+    for cell in cells {
+        let count = held.saturating_sub(timeline.rank(cell.after));
+        if count == 0 {
             continue;
         }
-        sums.fill(NOTHING);
-        for (kind, timeline) in timelines {
-            let Some(cells) = cells.get(usize::from(*kind)).filter(|cells| !cells.is_empty()) else {
-                continue;
-            };
-            let held = timeline.rank(end);
-            for cell in cells {
-                let count = held.saturating_sub(timeline.rank(cell.after));
-                if count == 0 {
-                    continue;
-                }
-                for (at, aggregate) in &cell.uses {
-                    let sum = &mut sums[*at];
-                    match aggregate {
-                        Aggregate::Count => sum.total += count as f64,
-                        Aggregate::Sum => sum.total += timeline.sum(cell.after, end, count),
-                        Aggregate::Recency | Aggregate::Distinct => {
-                            sum.newest = sum.newest.max(timeline.newest_upto(end).map(Entry::time));
-                        }
-                    }
+        for (at, aggregate) in &cell.uses {
+            let sum = &mut sums[*at];
+            match aggregate {
+                Aggregate::Count => sum.total += count as f64,
+                Aggregate::Sum => sum.total += timeline.sum(cell.after, end, count),
+                Aggregate::Recency | Aggregate::Distinct => {
+                    sum.newest = sum.newest.max(timeline.newest_upto(end));
                 }
             }
-        }
-        for (plan, sum) in plans.iter().zip(&mut sums) {
-            if plan.aggregate == Aggregate::Distinct {
-                sum.total = distinct_users(corpus, row, timelines, plan, subject.now) as f64;
-            }
-            out[plan.at] = sum.value(plan.aggregate, subject.now);
         }
     }
 }
 
 fn distinct_users(
     corpus: &Corpus,
-    row: u32,
-    timelines: &[(u8, Timeline)],
+    candidates: &[Found<'_>],
     plan: &Plan<'_>,
     now: Timestamp,
-) -> usize {
-    let wanted =
-        || timelines.iter().filter(|(kind, _)| plan.kinds.contains(*kind)).map(|(_, timeline)| timeline);
+    mut write: impl FnMut(&Found<'_>, usize),
+) {
     let rows = corpus.interactions.by_entity.len();
-    let indexed = corpus.interactions.latest.entity(
-        plan.kinds,
-        row,
-        rows,
-        || Latest::of_timelines(wanted()),
-        |latest| latest.count(plan.after, now),
-    );
-    indexed.flatten().unwrap_or_else(|| {
-        let entries = wanted().flat_map(|timeline| timeline.runs(plan.after_key(), upto(now))).flatten();
-        entries.map(|entry| entry.other).collect::<FxHashSet<_>>().len()
-    })
+    let counted = |index: Option<&LatestIndex>| {
+        if let Some(index) = index {
+            index.touch(candidates.iter().map(|found| found.row));
+        }
+        for found in candidates.iter().filter(|found| !found.timelines.is_empty()) {
+            let wanted = || {
+                let kinds = found.timelines.iter().filter(|(kind, _)| plan.kinds.contains(*kind));
+                kinds.map(|(_, timeline)| timeline)
+            };
+            let latest = index.and_then(|index| index.entity(found.row, || Latest::of_timelines(wanted())));
+            let count = latest.and_then(|latest| latest.count(plan.after, now)).unwrap_or_else(|| {
+                let entries = wanted().flat_map(|t| t.runs(plan.after_key(), upto(now))).flatten();
+                entries.map(|entry| entry.other).collect::<FxHashSet<_>>().len()
+            });
+            write(found, count);
+        }
+    };
+    corpus.interactions.latest.with(plan.kinds, rows, counted);
 }
 
 fn user(
@@ -265,12 +299,14 @@ fn tenant(corpus: &Corpus, subject: &Subject<'_>, plans: &[Plan<'_>], width: usi
         if plan.aggregate == Aggregate::Distinct {
             let users = || interactions.by_user.iter().map(|(user, timeline)| (*user, timeline));
             let build = || Latest::of_users(users(), &plan.kinds);
-            let indexed = interactions.latest.tenant(plan.kinds, build, |l| l.count(plan.after, subject.now));
+            let indexed = interactions.latest.with(plan.kinds, 0, |index| {
+                index.and_then(|index| index.tenant(build).count(plan.after, subject.now))
+            });
             let active = |timeline: &Timeline| {
                 let mut entries = timeline.runs(plan.after_key(), upto(subject.now)).flatten();
                 entries.any(|entry| plan.kinds.contains(entry.kind()))
             };
-            let count = indexed.flatten().unwrap_or_else(|| users().filter(|(_, t)| active(t)).count());
+            let count = indexed.unwrap_or_else(|| users().filter(|(_, t)| active(t)).count());
             sum.total = count as f64;
         }
         let buckets = interactions.by_hour.iter().enumerate();

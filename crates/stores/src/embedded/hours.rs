@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::aggregate::wanted;
 use super::names::KindSet;
 use super::tenant::{Interactions, State, Tenant};
-use super::timeline::{BEGINNING, Entry, Timeline, held, upto};
+use super::timeline::{BEGINNING, Timeline, held, upto};
 use crate::interactions::HourScope;
 
 /// The most histograms of one tenant.
@@ -103,10 +103,10 @@ fn same_window(
     let at_start = |time: Timestamp| window.map(|window| time.after(window));
     let (mut from, mut to) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
     for timeline in timelines {
-        let entered = timeline.newest_upto(high).map(Entry::time);
-        let left = timeline.newest_upto(low).and_then(|entry| at_start(entry.time()));
-        let enters = timeline.oldest_after(high).map(Entry::time);
-        let leaves = timeline.oldest_after(low).and_then(|entry| at_start(entry.time()));
+        let entered = timeline.newest_upto(high);
+        let left = timeline.newest_upto(low).and_then(at_start);
+        let enters = timeline.oldest_after(high);
+        let leaves = timeline.oldest_after(low).and_then(at_start);
         from = from.max(entered.max(left).unwrap_or(from));
         to = [enters, leaves].into_iter().flatten().fold(to, Timestamp::min);
     }

@@ -77,52 +77,56 @@ impl Latest {
 #[derive(Debug, Default)]
 pub(crate) struct LatestIndexes(RwLock<Vec<LatestIndex>>);
 
+/// The index of one set of kinds.
 #[derive(Debug)]
-struct LatestIndex {
+pub(crate) struct LatestIndex {
     kinds: KindSet,
     entities: Vec<OnceLock<Box<Latest>>>,
     tenant: OnceLock<Latest>,
 }
 
+impl LatestIndex {
+    /// The actors of an entity, which `build` gathers when nobody asked before.
+    pub(crate) fn entity(&self, row: u32, build: impl FnOnce() -> Latest) -> Option<&Latest> {
+        self.entities.get(row as usize).map(|slot| &**slot.get_or_init(|| Box::new(build())))
+    }
+
+    /// Looks at what is there of these entities, so that the looks need not wait for each other later.
+    pub(crate) fn touch(&self, rows: impl Iterator<Item = u32> + Clone) {
+        let known = || rows.clone().filter_map(|row| self.entities.get(row as usize)?.get());
+        std::hint::black_box(known().fold(0, |seen, latest| seen ^ latest.times.len()));
+        let middle = |latest: &Latest| latest.times.get(latest.times.len() / 2).copied();
+        std::hint::black_box(known().filter_map(|latest| middle(latest)).fold(0, |seen, time| seen ^ time));
+    }
+
+    /// The users of the whole tenant.
+    pub(crate) fn tenant(&self, build: impl FnOnce() -> Latest) -> &Latest {
+        self.tenant.get_or_init(build)
+    }
+}
+
 impl LatestIndexes {
-    /// Calls `read` with the index of an entity's actors, which `build` makes when there is none yet. `None` when
-    /// there are too many kind sets to index this one.
-    pub(crate) fn entity<T>(
+    /// Calls `read` with the index of these kinds, made for `rows` entities, or with `None` when there are too many
+    /// kind sets to index this one.
+    pub(crate) fn with<T>(
         &self,
         kinds: KindSet,
-        row: u32,
         rows: usize,
-        build: impl FnOnce() -> Latest,
-        read: impl FnOnce(&Latest) -> T,
-    ) -> Option<T> {
-        self.with(kinds, rows, |index| {
-            index.entities.get(row as usize).map(|slot| read(slot.get_or_init(|| Box::new(build()))))
-        })?
-    }
-
-    /// The same for the users of the whole tenant.
-    pub(crate) fn tenant<T>(
-        &self,
-        kinds: KindSet,
-        build: impl FnOnce() -> Latest,
-        read: impl FnOnce(&Latest) -> T,
-    ) -> Option<T> {
-        self.with(kinds, 0, |index| read(index.tenant.get_or_init(build)))
-    }
-
-    fn with<T>(&self, kinds: KindSet, rows: usize, read: impl FnOnce(&LatestIndex) -> T) -> Option<T> {
+        read: impl FnOnce(Option<&LatestIndex>) -> T,
+    ) -> T {
         let known = |index: &LatestIndex| index.kinds == kinds && index.entities.len() >= rows;
         {
             let indexes = self.0.read();
             if let Some(index) = indexes.iter().find(|index| known(index)) {
-                return Some(read(index));
+                return read(Some(index));
             }
         }
         {
             let mut indexes = self.0.write();
             if !indexes.iter().any(|index| index.kinds == kinds) {
                 if indexes.len() >= MAX_INDEXES {
-                    return None;
+                    drop(indexes);
+                    return read(None);
                 }
                 indexes.push(LatestIndex { kinds, entities: Vec::new(), tenant: OnceLock::new() });
             }
@@ -130,7 +134,7 @@ impl LatestIndexes {
                 index.entities.resize_with(rows, OnceLock::new);
             }
         }
-        self.0.read().iter().find(|index| known(index)).map(read)
+        read(self.0.read().iter().find(|index| known(index)))
     }
 
     /// Keeps the indexes true when an interaction comes in.

@@ -29,7 +29,7 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        OpenOptions { queue: 1024, group: 20_000, cache_bytes: 64 << 20 }
+        OpenOptions { queue: 1024, group: 20_000, cache_bytes: 32 << 20 }
     }
 }
 

@@ -54,13 +54,21 @@ impl Entry {
 }
 
 /// Entries by time: sealed runs, then a tail that takes what comes in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Timeline {
     sealed: Vec<Vec<Entry>>,
     tail: Vec<Entry>,
+    /// The newest key, beside the length: whether a window ends after all of it is seen without a look at an entry.
+    newest: i64,
     len: u32,
     /// Whether any value is not 1, so that a sum is more than a count.
     weighted: bool,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Timeline { sealed: Vec::new(), tail: Vec::new(), newest: BEGINNING, len: 0, weighted: false }
+    }
 }
 
 impl Timeline {
@@ -72,6 +80,7 @@ impl Timeline {
         let order = entry.order();
         self.len += 1;
         self.weighted |= entry.value != 1.0;
+        self.newest = self.newest.max(entry.key);
         let newest = self.tail.last().or_else(|| self.sealed.last().and_then(|run| run.last()));
         if newest.is_none_or(|newest| newest.order() <= order) {
             self.tail.push(entry);
@@ -94,11 +103,11 @@ impl Timeline {
 
     /// How many entries have a key of at most `key`.
     pub(crate) fn rank(&self, key: i64) -> usize {
+        if self.newest <= key {
+            return self.len();
+        }
         if self.tail.first().is_some_and(|first| first.key <= key) {
             let before = self.len() - self.tail.len();
-            if self.tail.last().is_some_and(|last| last.key <= key) {
-                return self.len();
-            }
             return before + self.tail.partition_point(|entry| entry.key <= key);
         }
         match self.sealed.partition_point(|run| run[0].key <= key) {
@@ -110,19 +119,26 @@ impl Timeline {
         }
     }
 
-    /// The newest entry with a key of at most `key`.
-    pub(crate) fn newest_upto(&self, key: i64) -> Option<&Entry> {
-        if let Some(last) = self.tail.last()
-            && last.key <= key
-        {
-            return Some(last);
+    /// The time of the newest entry with a key of at most `key`.
+    pub(crate) fn newest_upto(&self, key: i64) -> Option<Timestamp> {
+        if self.newest <= key {
+            return (self.len > 0).then_some(Timestamp(self.newest >> 8));
         }
-        self.runs(BEGINNING, key).next_back()?.last()
+        self.runs(BEGINNING, key).next_back()?.last().map(Entry::time)
     }
 
-    /// The oldest entry with a key above `key`.
-    pub(crate) fn oldest_after(&self, key: i64) -> Option<&Entry> {
-        self.runs(key, i64::MAX).next()?.first()
+    /// Looks at the header, and with `deep` at the entries, for a caller that will search many timelines: looks at
+    /// different timelines do not wait for each other, as the steps of one search do.
+    pub(crate) fn touch(&self, deep: bool) -> i64 {
+        match deep {
+            true => self.tail.get(self.tail.len() / 2).map_or(0, |entry| entry.key),
+            false => self.newest,
+        }
+    }
+
+    /// The time of the oldest entry with a key above `key`.
+    pub(crate) fn oldest_after(&self, key: i64) -> Option<Timestamp> {
+        self.runs(key, i64::MAX).next()?.first().map(Entry::time)
     }
 
     /// The entries with `after < key <= upto`, in order, as non-empty slices.
@@ -196,9 +212,9 @@ mod tests {
             let sum: f64 = (0..times.len()).filter(|at| inside(&times[*at])).map(|at| (at % 5) as f64).sum();
             prop_assert_eq!(timeline.sum(after, until, expected), sum);
             let newest = times.iter().filter(|t| **t <= from).max().copied();
-            prop_assert_eq!(timeline.newest_upto(after).map(|e| e.time().0), newest);
+            prop_assert_eq!(timeline.newest_upto(after).map(|time| time.0), newest);
             let oldest = times.iter().filter(|t| **t > from).min().copied();
-            prop_assert_eq!(timeline.oldest_after(after).map(|e| e.time().0), oldest);
+            prop_assert_eq!(timeline.oldest_after(after).map(|time| time.0), oldest);
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn batch(number: u64) -> (TenantId, WriteBatch) {
     if number == 0 {
         batch.tenant_name = Some("acme".into());
     }
-    batch.names.push((1 << 63 | number % 7, format!("word {}", number % 7).into()));
+    batch.names.push(((1 << 63) | (number % 7), format!("word {}", number % 7).into()));
     for at in 0..number % 4 {
         let entity = EntityId((number * 3 + at) % 40);
         batch.entities.push(EntityPut {
@@ -29,8 +29,11 @@ pub(crate) fn batch(number: u64) -> (TenantId, WriteBatch) {
             attributes: vec![
                 (name("size"), Some(Value::Number((number % 9) as f64))),
                 (name("created"), Some(Value::Time(Timestamp(number as i64 * 1000)))),
-                (name("private"), (number % 5 != 0).then_some(Value::Bool(number % 2 == 0))),
-                (name("topic"), Some(Value::Id(EntityId(1 << 63 | number % 7)))),
+                (
+                    name("private"),
+                    (!number.is_multiple_of(5)).then_some(Value::Bool(number.is_multiple_of(2))),
+                ),
+                (name("topic"), Some(Value::Id(EntityId((1 << 63) | (number % 7))))),
             ],
             remove: number % 11 == 10,
         });
@@ -49,7 +52,7 @@ pub(crate) fn batch(number: u64) -> (TenantId, WriteBatch) {
             user: (at == 1).then_some(UserId(number % 6)),
             values: vec![
                 (name("quality"), number as f32),
-                (name("old"), if number % 3 == 0 { f32::NAN } else { 1.0 }),
+                (name("old"), if number.is_multiple_of(3) { f32::NAN } else { 1.0 }),
             ],
         });
     }
@@ -81,7 +84,7 @@ pub(crate) fn everything(stores: &Stores) -> String {
             lines.push(format!("{tenant:?} {text}"));
             lines.push(format!("{:?}", stores.catalog.describe(tenant).await.unwrap()));
             lines.push(format!("{:?}", stores.interactions.describe(tenant).await.unwrap()));
-            let words: Vec<_> = (0..7).map(|n| 1 << 63 | n).collect();
+            let words: Vec<_> = (0..7).map(|n| (1 << 63) | n).collect();
             lines.push(format!("{:?}", stores.catalog.names(tenant, &words).await.unwrap()));
             let corpus = name("channel");
             let entities = stores.catalog.entities(tenant, &corpus).await.unwrap();
