@@ -2,9 +2,12 @@
 
 mod blend;
 mod build;
+mod deep;
 mod engine;
+mod fold;
 #[expect(unsafe_code, reason = "instruction sets are chosen at run time")]
 mod kernels;
+mod lanes;
 mod quadrature;
 mod quantise;
 mod rows;

@@ -29,6 +29,8 @@ pub(crate) struct BlendOp {
 /// Consecutive trees of one group.
 #[derive(Debug, Default)]
 pub(crate) struct Blend {
+    /// How wide a tile must be.
+    pub(crate) columns: usize,
     pub(crate) ops: Vec<BlendOp>,
     pub(crate) leaves: Vec<f32>,
     /// Per tree, how many splits; it has one leaf more.
@@ -47,6 +49,7 @@ pub(crate) fn slots() -> Vec<Bytes> {
 
 impl Blend {
     pub(crate) fn push(&mut self, forest: &Forest, tree: &Tree, codes: &Codes) {
+        self.columns = codes.columns();
         // Breadth-first order backwards puts children before their parents; what is numbered is where each node's result is.
         let mut slot = vec![0u16; tree.len];
         let (mut leaves, mut splits) = (0u16, 0u16);
@@ -93,7 +96,9 @@ impl Blend {
                 let out = &mut free[0].0;
                 let bound = op.bound[0];
                 for row in 0..TILE {
-                    out[row] = if codes[row] < bound { left[row] } else { right[row] };
+                    // As bits, because compilers turn a choice of two bytes into a choice of two addresses.
+                    let mask = u8::from(codes[row] < bound).wrapping_neg();
+                    out[row] = (left[row] & mask) | (right[row] & !mask);
                 }
             }
             if mine.is_empty() {

@@ -4,15 +4,19 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
 use super::blend::{self, Blend};
+use super::deep::{self, Deep};
+use super::fold::{self, Fold};
 use super::kernels::Isa;
+use super::lanes::Lanes;
 use super::quantise::{Bytes, Codes, Quantiser, TILE};
 use super::rows::Rows;
 use super::shap::{Shap, ShapError};
 use super::walk::Walk;
 use super::{Forest, Tree};
 
-/// Up to this many rows are walked one by one; a tile costs the same for one row as for 64.
-const FEW: usize = 8;
+/// Up to this many rows are scored one by one; a tile costs the same for one row as for 64.
+const FEW: usize = 4;
+const FEW_IN_LANES: usize = 16;
 
 /// More byte columns than this would make tiles that no cache holds.
 const MAX_COLUMNS: usize = 1 << 14;
@@ -37,12 +41,16 @@ struct ByteEngine {
     quantiser: Quantiser,
     /// For each group, its layouts in the order of its trees.
     groups: Vec<Vec<Layout>>,
+    /// For a few rows.
+    lanes: Option<Lanes>,
 }
 
 /// Consecutive trees of one group in one layout.
 #[derive(Debug)]
 enum Layout {
+    Fold(Fold),
     Blend(Blend),
+    Deep(Deep),
     /// Trees too large for any other, by number.
     Walk(Vec<usize>),
 }
@@ -66,7 +74,7 @@ impl Engine {
     pub(crate) fn with_isa(forest: Arc<Forest>, isa: Isa) -> Self {
         let walk = Walk::of(&forest);
         let bytes = Quantiser::of(&forest, MAX_COLUMNS)
-            .map(|(quantiser, codes)| ByteEngine::new(&forest, quantiser, &codes));
+            .map(|(quantiser, codes)| ByteEngine::new(&forest, quantiser, &codes, isa));
         Engine { forest, isa, walk, bytes, shap: OnceLock::new() }
     }
 
@@ -82,11 +90,17 @@ impl Engine {
     pub fn add(&self, rows: &Rows<'_>, sums: &mut [f32]) {
         assert_eq!(rows.columns().len(), self.forest.features(), "rows have the forest's features");
         assert_eq!(sums.len(), rows.len() * self.forest.groups(), "a sum for each row and group");
-        match &self.bytes {
-            Some(bytes) if rows.len() > FEW => SCRATCH.with_borrow_mut(|scratch| {
-                bytes.add(self.isa, &self.forest, &self.walk, rows, sums, scratch);
-            }),
-            _ => self.walk.add(&self.forest, rows, sums),
+        let forest = &self.forest;
+        let Some(bytes) = &self.bytes else { return self.walk.add(forest, rows, sums) };
+        match &bytes.lanes {
+            Some(lanes) if rows.len() <= FEW_IN_LANES => {
+                for (row, sums) in sums.chunks_exact_mut(forest.groups()).enumerate() {
+                    self.isa.lanes(lanes, &bytes.quantiser, forest.sets(), &rows.slice(row..row + 1), sums);
+                }
+            }
+            None if rows.len() <= FEW => self.walk.add(forest, rows, sums),
+            _ => SCRATCH
+                .with_borrow_mut(|scratch| bytes.add(self.isa, forest, &self.walk, rows, sums, scratch)),
         }
     }
 
@@ -133,12 +147,17 @@ impl Engine {
 }
 
 impl ByteEngine {
-    fn new(forest: &Forest, quantiser: Quantiser, codes: &Codes) -> Self {
-        let mut groups: Vec<Vec<Layout>> = (0..forest.groups()).map(|_| Vec::new()).collect();
-        for (index, tree) in forest.trees().iter().enumerate() {
-            push(&mut groups[tree.group], forest, index, tree, codes);
-        }
-        ByteEngine { quantiser, groups }
+    fn new(forest: &Forest, quantiser: Quantiser, codes: &Codes, isa: Isa) -> Self {
+        let groups = (0..forest.groups()).map(|group| {
+            let trees: Vec<usize> =
+                (0..forest.trees().len()).filter(|tree| forest.trees()[*tree].group == group).collect();
+            // Runs of trees that are laid out alike.
+            let runs = trees.chunk_by(|a, b| kind(forest, *a, codes, isa) == kind(forest, *b, codes, isa));
+            runs.map(|run| Layout::of(forest, run, codes, isa)).collect()
+        });
+        let groups = groups.collect();
+        let lanes = if isa.has_lanes() { Lanes::of(forest, codes) } else { None };
+        ByteEngine { quantiser, groups, lanes }
     }
 
     fn add(
@@ -151,12 +170,12 @@ impl ByteEngine {
         scratch: &mut Scratch,
     ) {
         let groups = forest.groups();
-        scratch.tile.resize(self.quantiser.columns().max(1), Bytes([0; TILE]));
+        scratch.tile.resize(self.quantiser.columns() + deep::SLACK / TILE, Bytes([0; TILE]));
         for (tile, sums) in sums.chunks_mut(TILE * groups).enumerate() {
             let start = tile * TILE;
             let rows = rows.slice(start..rows.len().min(start + TILE));
             let codes = &mut scratch.tile;
-            self.quantiser.tile(forest.sets(), &rows, codes);
+            isa.quantise(&self.quantiser, forest.sets(), &rows, codes);
             for (group, layouts) in self.groups.iter().enumerate() {
                 let mut lane = [0.0f32; TILE];
                 for (lane, sum) in lane.iter_mut().zip(sums.iter().skip(group).step_by(groups)) {
@@ -164,7 +183,9 @@ impl ByteEngine {
                 }
                 for layout in layouts {
                     match layout {
+                        Layout::Fold(fold) => isa.fold(fold, codes, &mut lane),
                         Layout::Blend(blend) => isa.blend(blend, codes, &mut scratch.slots, &mut lane),
+                        Layout::Deep(deep) => isa.deep(deep, codes, &mut lane),
                         Layout::Walk(trees) => walk.add_trees(forest, &rows, trees, &mut lane),
                     }
                 }
@@ -176,21 +197,49 @@ impl ByteEngine {
     }
 }
 
-/// Adds a tree to the last layout when that is of the right kind, and else starts another.
-fn push(layouts: &mut Vec<Layout>, forest: &Forest, index: usize, tree: &Tree, codes: &Codes) {
-    if blend::fits(tree) {
-        if !matches!(layouts.last(), Some(Layout::Blend(_))) {
-            layouts.push(Layout::Blend(Blend::default()));
-        }
-        if let Some(Layout::Blend(blend)) = layouts.last_mut() {
-            blend.push(forest, tree, codes);
-        }
+/// The layout that suits a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Fold,
+    Blend,
+    Deep,
+    Walk,
+}
+
+fn kind(forest: &Forest, tree: usize, codes: &Codes, isa: Isa) -> Kind {
+    let tree = &forest.trees()[tree];
+    if isa.folds() && fold::fits(tree) {
+        Kind::Fold
+    } else if blend::fits(tree) {
+        Kind::Blend
+    } else if isa.folds() && deep::fits(tree, codes) {
+        Kind::Deep
     } else {
-        if !matches!(layouts.last(), Some(Layout::Walk(_))) {
-            layouts.push(Layout::Walk(Vec::new()));
-        }
-        if let Some(Layout::Walk(trees)) = layouts.last_mut() {
-            trees.push(index);
+        Kind::Walk
+    }
+}
+
+impl Layout {
+    /// Lays out trees of one kind.
+    fn of(forest: &Forest, run: &[usize], codes: &Codes, isa: Isa) -> Self {
+        let trees: Vec<Tree> = run.iter().map(|tree| forest.trees()[*tree]).collect();
+        match run.first().map_or(Kind::Walk, |first| kind(forest, *first, codes, isa)) {
+            Kind::Fold => {
+                let mut layout = Fold::default();
+                trees.chunks(fold::OCTET).for_each(|octet| layout.push(forest, octet, codes));
+                Layout::Fold(layout)
+            }
+            Kind::Blend => {
+                let mut layout = Blend::default();
+                trees.iter().for_each(|tree| layout.push(forest, tree, codes));
+                Layout::Blend(layout)
+            }
+            Kind::Deep => {
+                let mut layout = Deep::new(codes);
+                trees.iter().for_each(|tree| layout.push(forest, tree, codes));
+                Layout::Deep(layout)
+            }
+            Kind::Walk => Layout::Walk(run.to_vec()),
         }
     }
 }

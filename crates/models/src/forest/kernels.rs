@@ -1,9 +1,20 @@
-//! The inner loops, one module per instruction set; the only place of the crate with `unsafe`.
+//! The inner loops, one module per instruction set; with them, the only place of the engine with `unsafe`.
 
-use super::Forest;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod vbmi;
+
 use super::blend::Blend;
-use super::quantise::{Bytes, TILE};
+use super::deep::Deep;
+use super::fold::Fold;
+use super::lanes::Lanes;
+use super::quantise::{Bytes, Quantiser, TILE};
+use super::rows::Rows;
 use super::shap::{Scratch, Shap};
+use super::{CategorySet, Forest};
 
 /// An instruction set that this processor has. Values for others are never made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +25,9 @@ pub(crate) enum Isa {
     /// F, BW, DQ and VL.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// Those and VBMI.
+    #[cfg(target_arch = "x86_64")]
+    Vbmi,
 }
 
 impl Isa {
@@ -32,11 +46,69 @@ impl Isa {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("popcnt")
             {
                 all.push(Isa::Avx512);
+                if is_x86_feature_detected!("avx512vbmi") {
+                    all.push(Isa::Vbmi);
+                }
             }
         }
         all
+    }
+
+    /// Whether single rows can be scored by [`Lanes`].
+    pub(crate) fn has_lanes(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Vbmi => true,
+            _ => false,
+        }
+    }
+
+    /// Adds the leaves of one row to the sums of its groups. Does nothing where [`Isa::has_lanes`] is false.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is no kernel"))]
+    pub(crate) fn lanes(
+        self,
+        lanes: &Lanes,
+        quantiser: &Quantiser,
+        sets: &[CategorySet],
+        row: &Rows<'_>,
+        sums: &mut [f32],
+    ) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the value exists only where the processor has these instructions.
+            Isa::Vbmi => unsafe { vbmi::lanes(lanes, quantiser, sets, row, sums) },
+            _ => debug_assert!(false, "only instruction sets with byte permutes get this layout"),
+        }
+    }
+
+    /// Whether trees can be laid out as a [`Fold`] or a [`Deep`].
+    pub(crate) fn folds(self) -> bool {
+        match self {
+            Isa::Portable => false,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => false,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 | Isa::Vbmi => true,
+        }
+    }
+
+    /// [`Quantiser::tile`].
+    pub(crate) fn quantise(
+        self,
+        quantiser: &Quantiser,
+        sets: &[CategorySet],
+        rows: &Rows<'_>,
+        tile: &mut [Bytes],
+    ) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the value exists only where the processor has these instructions.
+            Isa::Avx512 | Isa::Vbmi => unsafe { avx512::quantise(quantiser, sets, rows, tile) },
+            _ => quantiser.tile(sets, rows, tile),
+        }
     }
 
     /// [`Blend::add`].
@@ -44,11 +116,33 @@ impl Isa {
         match self {
             Isa::Portable => blend.add(tile, slots, sums),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the value exists only where the processor has AVX2.
+            // SAFETY: the value exists only where the processor has these instructions.
             Isa::Avx2 => unsafe { avx2::blend(blend, tile, slots, sums) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the value exists only where the processor has AVX-512, and with it AVX2.
-            Isa::Avx512 => unsafe { avx2::blend(blend, tile, slots, sums) },
+            // SAFETY: the value exists only where the processor has these instructions.
+            Isa::Avx512 | Isa::Vbmi => unsafe { avx512::blend(blend, tile, slots, sums) },
+        }
+    }
+
+    /// Adds the leaves of a tile to `sums`. Does nothing where [`Isa::folds`] is false.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is no kernel"))]
+    pub(crate) fn fold(self, fold: &Fold, tile: &[Bytes], sums: &mut [f32; TILE]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the value exists only where the processor has these instructions.
+            Isa::Avx512 | Isa::Vbmi => unsafe { avx512::fold(fold, tile, sums) },
+            _ => debug_assert!(false, "only folding instruction sets get this layout"),
+        }
+    }
+
+    /// Adds the leaves of a tile to `sums`. Does nothing where [`Isa::folds`] is false.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is no kernel"))]
+    pub(crate) fn deep(self, deep: &Deep, tile: &[Bytes], sums: &mut [f32; TILE]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the value exists only where the processor has these instructions.
+            Isa::Avx512 | Isa::Vbmi => unsafe { avx512::deep(deep, tile, sums) },
+            _ => debug_assert!(false, "only gathering instruction sets get this layout"),
         }
     }
 
@@ -57,40 +151,11 @@ impl Isa {
         match self {
             Isa::Portable => shap.walk(forest, tree, scratch, &mut None),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the value exists only where the processor has AVX2.
+            // SAFETY: the value exists only where the processor has these instructions.
             Isa::Avx2 => unsafe { avx2::shap(shap, forest, tree, scratch) },
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: the value exists only where the processor has AVX-512 F and VL.
-            Isa::Avx512 => unsafe { avx512::shap(shap, forest, tree, scratch) },
+            // SAFETY: the value exists only where the processor has these instructions.
+            Isa::Avx512 | Isa::Vbmi => unsafe { avx512::shap(shap, forest, tree, scratch) },
         }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    //! The portable loops, compiled for AVX2.
-
-    use super::{Blend, Bytes, Forest, Scratch, Shap, TILE};
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn blend(blend: &Blend, tile: &[Bytes], slots: &mut [Bytes], sums: &mut [f32; TILE]) {
-        blend.add(tile, slots, sums);
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn shap(shap: &Shap, forest: &Forest, tree: usize, scratch: &mut Scratch) {
-        shap.walk(forest, tree, scratch, &mut None);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx512 {
-    //! AVX-512.
-
-    use super::{Forest, Scratch, Shap};
-
-    #[target_feature(enable = "avx512f,avx512vl")]
-    pub(super) fn shap(shap: &Shap, forest: &Forest, tree: usize, scratch: &mut Scratch) {
-        shap.walk(forest, tree, scratch, &mut None);
     }
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::rows::Rows;
-use super::{Forest, Node, Test};
+use super::{CategorySet, Forest, Node, Test};
 
 /// The most thresholds of one byte column: ranks 0 to 254, and 255 for what is missing and goes right.
 pub(crate) const RANKS: usize = 254;
@@ -32,21 +32,30 @@ pub(crate) struct Bytes(pub(crate) [u8; TILE]);
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Quantiser {
     pub(crate) ranks: Vec<RankColumns>,
+    /// Thresholds, for all of `ranks`.
+    pub(crate) blocks: Vec<Block>,
     pub(crate) sets: Vec<SetColumn>,
     columns: usize,
 }
+
+/// Sixteen thresholds, ascending, NaN (which no value reaches) behind the last.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C, align(64))]
+pub(crate) struct Block(pub(crate) [f32; 16]);
 
 /// Up to [`RANKS`] thresholds of one feature, and the one or two columns of bytes that they make.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RankColumns {
     pub(crate) feature: u32,
-    /// Ascending, padded with NaN (which nothing reaches) to a multiple of 16.
-    pub(crate) thresholds: Vec<f32>,
-    /// The last threshold of each 16, padded with NaN to 16.
-    pub(crate) pivots: [f32; 16],
-    /// The column whose splits send missing values left, and the one whose splits send them right.
-    pub(crate) left: Option<u32>,
-    pub(crate) right: Option<u32>,
+    /// How many thresholds.
+    pub(crate) count: u32,
+    /// The block of pivots, the last thresholds of each of the blocks that follow it. Below 16 thresholds there is but one
+    /// block, and no pivots. The last block always has a NaN, so that the number of pivots at or below a value is that of a block.
+    pub(crate) start: u32,
+    /// The column whose splits send missing values left, and the one whose splits send them right; a column that
+    /// nobody reads where there are no such splits.
+    pub(crate) left: u32,
+    pub(crate) right: u32,
 }
 
 /// One categorical question.
@@ -110,7 +119,8 @@ impl Quantiser {
         if wanted.len() > limit {
             return None;
         }
-        let mut quantiser = Quantiser { ranks: Vec::new(), sets: Vec::new(), columns: wanted.len() };
+        let columns = wanted.len();
+        let mut quantiser = Quantiser { ranks: Vec::new(), blocks: Vec::new(), sets: Vec::new(), columns };
         let mut last = None;
         for (column, (feature, categorical, part, default_left)) in wanted.into_iter().enumerate() {
             let column = column as u32;
@@ -123,67 +133,83 @@ impl Quantiser {
             if last != Some((feature, part)) {
                 let all = &codes.thresholds[&feature];
                 let start = part as usize * RANKS;
-                quantiser.ranks.push(RankColumns::new(feature, &all[start..all.len().min(start + RANKS)]));
+                quantiser.push(feature, &all[start..all.len().min(start + RANKS)]);
                 last = Some((feature, part));
             }
             if let Some(ranks) = quantiser.ranks.last_mut() {
-                *(if default_left { &mut ranks.left } else { &mut ranks.right }) = Some(column);
+                *(if default_left { &mut ranks.left } else { &mut ranks.right }) = column;
             }
         }
         Some((quantiser, codes))
     }
 
-    /// How many columns of bytes.
-    pub(crate) fn columns(&self) -> usize {
-        self.columns
+    fn push(&mut self, feature: u32, thresholds: &[f32]) {
+        let nobody = self.columns as u32;
+        let (count, start) = (thresholds.len() as u32, self.blocks.len() as u32);
+        self.ranks.push(RankColumns { feature, count, start, left: nobody, right: nobody });
+        let mut blocks: Vec<Block> = thresholds.chunks(16).map(block).collect();
+        if thresholds.len().is_multiple_of(16) {
+            blocks.push(block(&[]));
+        }
+        if blocks.len() > 1 {
+            let pivots: Vec<f32> = blocks.iter().map(|block| block.0[15]).collect();
+            self.blocks.push(block(&pivots));
+        }
+        self.blocks.extend(blocks);
     }
 
-    /// Codes up to 64 rows into `tile`, one column of 64 bytes after the other. Rows beyond the last keep what was there.
-    pub(crate) fn tile(&self, forest_sets: &[super::CategorySet], rows: &Rows<'_>, tile: &mut [Bytes]) {
-        for row in 0..rows.len() {
-            let values = rows.raw(row);
-            for ranks in &self.ranks {
-                let value = values[rows.columns()[ranks.feature as usize]];
-                let rank = ranks.rank(value);
-                if let Some(column) = ranks.left {
-                    tile[column as usize].0[row] = rank;
-                }
-                if let Some(column) = ranks.right {
-                    tile[column as usize].0[row] = if value.is_nan() { MISSING } else { rank };
-                }
+    /// How many columns of bytes a tile has: those that splits read, and one that takes what nobody reads.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns + 1
+    }
+
+    /// How many thresholds of `ranks` are at or below a value; 0 for NaN.
+    fn rank(&self, ranks: &RankColumns, value: f32) -> u8 {
+        let mut at = ranks.start as usize;
+        let mut before = 0;
+        let reached = |block: &Block| block.0.iter().filter(|threshold| **threshold <= value).count();
+        if ranks.count >= 16 {
+            let block = reached(&self.blocks[at]);
+            at += 1 + block;
+            before = 16 * block;
+        }
+        (before + reached(&self.blocks[at])) as u8
+    }
+
+    /// Codes up to 64 rows into `tile`, one column after the other. Rows beyond the last keep what was there.
+    pub(crate) fn tile(&self, sets: &[CategorySet], rows: &Rows<'_>, tile: &mut [Bytes]) {
+        for ranks in &self.ranks {
+            for row in 0..rows.len() {
+                let value = rows.get(row, ranks.feature as usize);
+                let rank = self.rank(ranks, value);
+                tile[ranks.left as usize].0[row] = rank;
+                tile[ranks.right as usize].0[row] = if value.is_nan() { MISSING } else { rank };
             }
         }
-        self.tile_sets(forest_sets, rows, tile);
+        self.tile_sets(sets, rows, tile);
+    }
+
+    /// The answer of a categorical question.
+    #[inline]
+    pub(crate) fn goes_right(&self, sets: &[CategorySet], column: &SetColumn, value: f32) -> bool {
+        if value.is_nan() { !column.default_left } else { sets[column.set as usize].contains(value) }
     }
 
     /// The categorical part of [`Quantiser::tile`].
-    pub(crate) fn tile_sets(&self, forest_sets: &[super::CategorySet], rows: &Rows<'_>, tile: &mut [Bytes]) {
+    pub(crate) fn tile_sets(&self, sets: &[CategorySet], rows: &Rows<'_>, tile: &mut [Bytes]) {
         for column in &self.sets {
-            let set = &forest_sets[column.set as usize];
             for row in 0..rows.len() {
                 let value = rows.get(row, column.feature as usize);
-                let right = if value.is_nan() { !column.default_left } else { set.contains(value) };
-                tile[column.column as usize].0[row] = u8::from(right);
+                tile[column.column as usize].0[row] = u8::from(self.goes_right(sets, column, value));
             }
         }
     }
 }
 
-impl RankColumns {
-    fn new(feature: u32, thresholds: &[f32]) -> Self {
-        let mut padded = thresholds.to_vec();
-        padded.resize(thresholds.len().next_multiple_of(16), f32::NAN);
-        let mut pivots = [f32::NAN; 16];
-        for (pivot, block) in pivots.iter_mut().zip(padded.chunks_exact(16)) {
-            *pivot = block[15];
-        }
-        RankColumns { feature, thresholds: padded, pivots, left: None, right: None }
-    }
-
-    /// How many thresholds are at or below a value; 0 for NaN.
-    fn rank(&self, value: f32) -> u8 {
-        self.thresholds.partition_point(|threshold| *threshold <= value) as u8
-    }
+fn block(thresholds: &[f32]) -> Block {
+    let mut block = Block([f32::NAN; 16]);
+    block.0[..thresholds.len()].copy_from_slice(thresholds);
+    block
 }
 
 impl Codes {
@@ -191,6 +217,11 @@ impl Codes {
     fn rank(&self, feature: u32, threshold: f32) -> (u32, usize) {
         let place = self.thresholds[&feature].partition_point(|other| *other < threshold);
         ((place / RANKS) as u32, place % RANKS)
+    }
+
+    /// How many columns splits name.
+    pub(crate) fn columns(&self) -> usize {
+        self.ranks.len() + self.sets.len()
     }
 
     /// The split in terms of bytes.

@@ -1,5 +1,6 @@
 //! What the integration tests share: data that nobody on this project made, and how to read it.
 
+#![allow(clippy::unwrap_used, reason = "the functions serve tests only")]
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::path::PathBuf;

@@ -1,0 +1,304 @@
+//! AVX-512: F, BW, DQ and VL.
+//!
+//! Every function reads through raw pointers at offsets that the layouts hold. The layouts are built in this crate from
+//! checked forests, hold columns below [`Quantiser::columns`] only, and every function asserts that its tile is that wide.
+
+use std::arch::x86_64::*;
+
+use super::super::blend::{Blend, LEAVES, SLOTS};
+use super::super::deep::{Deep, SLACK};
+use super::super::fold::{Fold, FoldSplit, OCTET};
+use super::super::quantise::{Bytes, MISSING, Quantiser, RankColumns, TILE};
+use super::super::rows::Rows;
+use super::super::shap::{Scratch, Shap};
+use super::super::{CategorySet, Forest};
+
+/// [`Shap::walk`], compiled for AVX-512.
+#[target_feature(enable = "avx512f,avx512vl")]
+pub(super) fn shap(shap: &Shap, forest: &Forest, tree: usize, scratch: &mut Scratch) {
+    shap.walk(forest, tree, scratch, &mut None);
+}
+
+/// [`Quantiser::tile`]: for each value, one compare with sixteen pivots and one with sixteen thresholds.
+#[target_feature(enable = "avx512f,avx512bw,popcnt")]
+pub(super) fn quantise(quantiser: &Quantiser, sets: &[CategorySet], rows: &Rows<'_>, tile: &mut [Bytes]) {
+    assert!(tile.len() >= quantiser.columns(), "the tile holds all columns");
+    assert!(rows.len() <= TILE, "a tile has 64 rows");
+    for ranks in &quantiser.ranks {
+        let mut codes = [0u8; TILE];
+        let mut missing = 0u64;
+        for (row, code) in codes.iter_mut().enumerate().take(rows.len()) {
+            let value = rows.get(row, ranks.feature as usize);
+            // SAFETY: `ranks` is the quantiser's.
+            *code = unsafe { rank(quantiser, ranks, value) };
+            missing |= u64::from(value.is_nan()) << row;
+        }
+        // SAFETY: 64 bytes to read; columns of 64 aligned bytes to write, below `Quantiser::columns`.
+        unsafe {
+            let codes = _mm512_loadu_si512(codes.as_ptr().cast());
+            let tile = tile.as_mut_ptr();
+            _mm512_store_si512(tile.add(ranks.left as usize).cast(), codes);
+            let codes = _mm512_mask_mov_epi8(codes, missing, _mm512_set1_epi8(MISSING as i8));
+            _mm512_store_si512(tile.add(ranks.right as usize).cast(), codes);
+        }
+    }
+    quantiser.tile_sets(sets, rows, tile);
+}
+
+/// How many thresholds are at or below a value; 0 for NaN.
+///
+/// # Safety
+/// `ranks` is one of the quantiser's: its blocks are one below 16 thresholds; else a block of pivots and one more block than
+/// pivots that a value can reach.
+#[inline]
+#[target_feature(enable = "avx512f,popcnt")]
+pub(super) unsafe fn rank(quantiser: &Quantiser, ranks: &RankColumns, value: f32) -> u8 {
+    let spread = _mm512_set1_ps(value);
+    // SAFETY: the caller's promise; a block is 64 aligned bytes.
+    unsafe {
+        let blocks = quantiser.blocks.as_ptr().add(ranks.start as usize);
+        let first = _mm512_load_ps(blocks.cast());
+        let reached = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(first, spread).count_ones();
+        if ranks.count < 16 {
+            return reached as u8;
+        }
+        let block = _mm512_load_ps(blocks.add(1 + reached as usize).cast());
+        (16 * reached + _mm512_cmp_ps_mask::<_CMP_LE_OQ>(block, spread).count_ones()) as u8
+    }
+}
+
+/// [`Blend::add`].
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn blend(blend: &Blend, tile: &[Bytes], slots: &mut [Bytes], sums: &mut [f32; TILE]) {
+    assert!(
+        slots.len() >= SLOTS && tile.len() >= blend.columns,
+        "tile and slots are as large as the layout needs"
+    );
+    let mut op = blend.ops.as_ptr();
+    let mut leaves = blend.leaves.as_ptr();
+    let tile = tile.as_ptr().cast::<u8>();
+    let (slots, sums) = (slots.as_mut_ptr().cast::<u8>(), sums.as_mut_ptr());
+    for &splits in &blend.trees {
+        // SAFETY: a tree has `splits` ops and one leaf more; ops name columns of the tile and slots that are constants or results
+        // of earlier ops of the tree. The last result holds leaf numbers of the tree.
+        unsafe {
+            let mut last = _mm512_setzero_si512();
+            for at in 0..splits as usize {
+                let current = &*op.add(at);
+                let bound = _mm512_set1_epi32(i32::from_ne_bytes(current.bound));
+                let right = _mm512_cmpge_epu8_mask(
+                    _mm512_load_si512(tile.add(current.column as usize).cast()),
+                    bound,
+                );
+                let a = _mm512_load_si512(slots.add(current.left as usize * TILE).cast());
+                let b = _mm512_load_si512(slots.add(current.right as usize * TILE).cast());
+                last = _mm512_mask_blend_epi8(right, a, b);
+                _mm512_store_si512(slots.add((LEAVES + at) * TILE).cast(), last);
+            }
+            gather_leaves(last, leaves, sums);
+            op = op.add(splits as usize);
+            leaves = leaves.add(splits as usize + 1);
+        }
+    }
+}
+
+/// Adds the leaves of these numbers.
+///
+/// # Safety
+/// Every byte is the number of a leaf, and `sums` are 64.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn gather_leaves(numbers: __m512i, leaves: *const f32, sums: *mut f32) {
+    let mut bytes = Bytes([0; TILE]);
+    // SAFETY: a place of 64 aligned bytes; the caller's promise.
+    unsafe {
+        _mm512_store_si512(bytes.0.as_mut_ptr().cast(), numbers);
+        for quarter in 0..4 {
+            let index = _mm512_cvtepu8_epi32(_mm_load_si128(bytes.0.as_ptr().add(16 * quarter).cast()));
+            let sum = sums.add(16 * quarter);
+            let values = _mm512_i32gather_ps::<4>(index, leaves);
+            _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), values));
+        }
+    }
+}
+
+/// Adds the leaves of a [`Fold`].
+#[target_feature(enable = "avx512f,avx512bw,avx512dq")]
+pub(super) fn fold(fold: &Fold, tile: &[Bytes], sums: &mut [f32; TILE]) {
+    assert!(tile.len() >= fold.columns, "the tile is as wide as the layout needs");
+    let tile = tile.as_ptr().cast::<u8>();
+    for octet in &fold.octets {
+        let splits = &fold.splits[octet.splits as usize..];
+        let leaves = &fold.leaves[octet.leaves as usize..];
+        let depth = octet.depth as usize;
+        assert!(
+            splits.len() >= OCTET * ((1 << depth) - 1) && leaves.len() >= (octet.trees as usize) << depth
+        );
+        // SAFETY: splits for eight trees and leaves for the real ones are there, and splits name columns of the tile.
+        unsafe {
+            let (splits, leaves, trees) = (splits.as_ptr(), leaves.as_ptr(), octet.trees as usize);
+            match depth {
+                1 => octet_of::<1>(splits, leaves, trees, tile, sums),
+                2 => octet_of::<2>(splits, leaves, trees, tile, sums),
+                3 => octet_of::<3>(splits, leaves, trees, tile, sums),
+                4 => octet_of::<4>(splits, leaves, trees, tile, sums),
+                5 => octet_of::<5>(splits, leaves, trees, tile, sums),
+                _ => octet_of::<6>(splits, leaves, trees, tile, sums),
+            }
+        }
+    }
+}
+
+/// A mask of 64 rows for each of eight trees.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Masks([u64; OCTET]);
+
+/// # Safety
+/// There are `2^DEPTH - 1` splits for each of eight trees, and `2^DEPTH` leaves for each of `trees`, at most eight.
+/// Splits name columns of the tile.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq")]
+unsafe fn octet_of<const DEPTH: usize>(
+    splits: *const FoldSplit,
+    leaves: *const f32,
+    trees: usize,
+    tile: *const u8,
+    sums: &mut [f32; TILE],
+) {
+    let inner = (1 << DEPTH) - 1;
+    let mut masks = [Masks([0; OCTET]); 63];
+    for tree in 0..OCTET {
+        // SAFETY: the caller's promise.
+        let mine = unsafe { splits.add(tree * inner) };
+        for (node, masks) in masks[..inner].iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let split = &*mine.add(node);
+                let bound = _mm512_set1_epi32(i32::from_ne_bytes(split.bound));
+                let codes = _mm512_load_si512(tile.add(split.column as usize).cast());
+                masks.0[tree] = _mm512_cmplt_epu8_mask(codes, bound);
+            }
+        }
+    }
+    // `ways[level]`: which rows go left at their own node of that level.
+    let mut ways = [_mm512_setzero_si512(); 6];
+    let mut level_masks = [_mm512_setzero_si512(); 32];
+    for level in 0..DEPTH {
+        let (start, mut width) = ((1 << level) - 1, 1usize << level);
+        for (at, mask) in level_masks[..width].iter_mut().enumerate() {
+            // SAFETY: 64 aligned bytes.
+            *mask = unsafe { _mm512_load_si512(masks[start + at].0.as_ptr().cast()) };
+        }
+        for way in &ways[..level] {
+            width /= 2;
+            for at in 0..width {
+                // Bitwise `way ? left : right`.
+                level_masks[at] =
+                    _mm512_ternarylogic_epi64::<0xCA>(*way, level_masks[at], level_masks[at + width]);
+            }
+        }
+        ways[level] = level_masks[0];
+    }
+    let mut bits = [Masks([0; OCTET]); 6];
+    for (bits, way) in bits[..DEPTH].iter_mut().zip(&ways) {
+        // SAFETY: 64 aligned bytes.
+        unsafe { _mm512_store_si512(bits.0.as_mut_ptr().cast(), *way) };
+    }
+    let sums = sums.as_mut_ptr();
+    let mut numbers = Bytes([0; TILE]);
+    // SAFETY: `sums` are 64.
+    let mut total = [0, 1, 2, 3].map(|quarter| unsafe { _mm512_loadu_ps(sums.add(16 * quarter)) });
+    for tree in 0..trees {
+        let mut number = _mm512_set1_epi8((1 << DEPTH) as i8 - 1);
+        for (level, bits) in bits[..DEPTH].iter().enumerate() {
+            let step = _mm512_set1_epi8(1 << (DEPTH - 1 - level));
+            number = _mm512_mask_sub_epi8(number, bits.0[tree], number, step);
+        }
+        // SAFETY: a place of 64 aligned bytes, and the caller's promise: numbers are below `2^DEPTH`.
+        unsafe {
+            _mm512_store_si512(numbers.0.as_mut_ptr().cast(), number);
+            let table = leaves.add(tree << DEPTH);
+            for (quarter, total) in total.iter_mut().enumerate() {
+                let index = _mm512_cvtepu8_epi32(_mm_load_si128(numbers.0.as_ptr().add(16 * quarter).cast()));
+                *total = _mm512_add_ps(*total, look_up::<DEPTH>(table, index));
+            }
+        }
+    }
+    for (quarter, total) in total.iter().enumerate() {
+        // SAFETY: `sums` are 64.
+        unsafe { _mm512_storeu_ps(sums.add(16 * quarter), *total) };
+    }
+}
+
+/// Sixteen leaves by their numbers, from registers.
+///
+/// # Safety
+/// There are `2^DEPTH` leaves, and the numbers are below that.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn look_up<const DEPTH: usize>(leaves: *const f32, index: __m512i) -> __m512 {
+    // SAFETY: the caller's promise; shallow tables are read under a mask.
+    unsafe {
+        if DEPTH <= 4 {
+            let mask = ((1u32 << (1 << DEPTH)) - 1) as u16;
+            return _mm512_permutexvar_ps(index, _mm512_maskz_loadu_ps(mask, leaves));
+        }
+        let low = _mm512_permutex2var_ps(_mm512_loadu_ps(leaves), index, _mm512_loadu_ps(leaves.add(16)));
+        if DEPTH == 5 {
+            return low;
+        }
+        let high =
+            _mm512_permutex2var_ps(_mm512_loadu_ps(leaves.add(32)), index, _mm512_loadu_ps(leaves.add(48)));
+        _mm512_mask_blend_ps(_mm512_test_epi32_mask(index, _mm512_set1_epi32(32)), low, high)
+    }
+}
+
+/// Adds the leaves of a [`Deep`].
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(super) fn deep(deep: &Deep, tile: &[Bytes], sums: &mut [f32; TILE]) {
+    // Codes are gathered four bytes at a time, of which three may lie behind the last column that is read.
+    assert!(tile.len() >= deep.columns + SLACK / TILE, "the tile is as wide as the layout needs");
+    let tile = tile.as_ptr().cast::<u8>();
+    let low = _mm512_set1_epi32(0xff);
+    let columns = _mm512_set1_epi32((1 << deep.column_bits) - 1);
+    let child_shift = _mm_cvtsi32_si128(8 + deep.column_bits as i32);
+    let lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let rows = [0, 16, 32, 48].map(|start| _mm512_add_epi32(lane, _mm512_set1_epi32(start)));
+    let sums = sums.as_mut_ptr();
+    // SAFETY: `sums` are 64.
+    let mut total = [0, 16, 32, 48].map(|start| unsafe { _mm512_loadu_ps(sums.add(start)) });
+    for tree in &deep.trees {
+        let nodes = deep.nodes[tree.start as usize..].as_ptr();
+        let values = deep.values[tree.start as usize..].as_ptr();
+        let mut at = [_mm512_setzero_si512(); 4];
+        for _ in 0..tree.depth {
+            let mut moved = 0;
+            for (at, row) in at.iter_mut().zip(&rows) {
+                // SAFETY: places are those of nodes of the tree, whose columns are the tile's; see the assertion.
+                unsafe {
+                    let node = _mm512_i32gather_epi32::<4>(*at, nodes.cast());
+                    let column = _mm512_and_si512(_mm512_srli_epi32::<8>(node), columns);
+                    let code = _mm512_add_epi32(_mm512_slli_epi32::<6>(column), *row);
+                    let code = _mm512_and_si512(_mm512_i32gather_epi32::<1>(code, tile.cast()), low);
+                    let right = _mm512_cmpge_epi32_mask(code, _mm512_and_si512(node, low));
+                    let left = _mm512_srl_epi32(node, child_shift);
+                    let next = _mm512_mask_add_epi32(left, right, left, _mm512_set1_epi32(1));
+                    moved |= _mm512_cmpneq_epi32_mask(next, *at);
+                    *at = next;
+                }
+            }
+            if moved == 0 {
+                break;
+            }
+        }
+        for (total, at) in total.iter_mut().zip(&at) {
+            // SAFETY: places are those of nodes of the tree, each of which has a value.
+            *total = _mm512_add_ps(*total, unsafe { _mm512_i32gather_ps::<4>(*at, values) });
+        }
+    }
+    for (quarter, total) in total.iter().enumerate() {
+        // SAFETY: `sums` are 64.
+        unsafe { _mm512_storeu_ps(sums.add(16 * quarter), *total) };
+    }
+}
