@@ -1,0 +1,143 @@
+//! Writes through a running server, over gRPC.
+
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::Result;
+use recommend_core::Timestamp;
+use recommend_server::proto;
+use recommend_server::proto::attribute_value::Kind;
+use recommend_server::proto::catalog_service_client::CatalogServiceClient;
+use recommend_server::proto::recommend_service_client::RecommendServiceClient;
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
+
+use crate::records::{Attribute, Batch, EntityRow, InteractionRow, RelationRow, Written};
+use crate::target::connect;
+
+/// How often a call is tried while the server is at capacity or away for a moment.
+const TRIES: u32 = 6;
+
+/// A server to write to.
+pub(crate) struct Remote {
+    tenant: String,
+    catalog: CatalogServiceClient<Channel>,
+    recommend: RecommendServiceClient<Channel>,
+}
+
+impl Remote {
+    pub(super) async fn connect(address: &str, tenant: &str) -> Result<Self> {
+        let channel = connect(address).await?;
+        Ok(Remote {
+            tenant: tenant.to_owned(),
+            catalog: CatalogServiceClient::new(channel.clone()),
+            recommend: RecommendServiceClient::new(channel),
+        })
+    }
+
+    pub(super) async fn write(&mut self, batch: Batch) -> Result<Written> {
+        let mut written = Written::default();
+        if !batch.entities.is_empty() {
+            let entities = batch.entities.into_iter().map(entity).collect();
+            let request = proto::PutEntitiesRequest { tenant: self.tenant.clone(), entities };
+            let put = retried("PutEntities", || {
+                let (mut client, request) = (self.catalog.clone(), request.clone());
+                async move { client.put_entities(request).await }
+            });
+            written.entities += u64::from(put.await?.accepted);
+        }
+        if !batch.relations.is_empty() {
+            let relations = batch.relations.into_iter().map(relation).collect();
+            let request = proto::PutRelationsRequest { tenant: self.tenant.clone(), relations };
+            let put = retried("PutRelations", || {
+                let (mut client, request) = (self.catalog.clone(), request.clone());
+                async move { client.put_relations(request).await }
+            });
+            written.relations += u64::from(put.await?.accepted);
+        }
+        if !batch.interactions.is_empty() {
+            let interactions = batch.interactions.into_iter().map(interaction).collect();
+            let request = proto::RecordInteractionsRequest { tenant: self.tenant.clone(), interactions };
+            let recorded = retried("RecordInteractions", || {
+                let (mut client, request) = (self.recommend.clone(), request.clone());
+                async move { client.record_interactions(request).await }
+            });
+            let recorded = recorded.await?;
+            written.new += u64::from(recorded.accepted);
+            written.known += u64::from(recorded.duplicates);
+        }
+        Ok(written)
+    }
+}
+
+/// Calls until the server answers or says that the call itself is wrong. Everything written here may be written twice.
+async fn retried<T, F>(what: &str, mut call: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    let mut pause = Duration::from_millis(50);
+    for _ in 1..TRIES {
+        match call().await {
+            Err(status) if matches!(status.code(), Code::ResourceExhausted | Code::Unavailable) => {
+                tracing::warn!("{what}: {}; trying again in {pause:?}", status.message());
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            other => return other.map(Response::into_inner).map_err(|status| failed(what, &status)),
+        }
+    }
+    call().await.map(Response::into_inner).map_err(|status| failed(what, &status))
+}
+
+fn failed(what: &str, status: &Status) -> anyhow::Error {
+    anyhow::anyhow!("{what}: {:?}: {}", status.code(), status.message())
+}
+
+fn entity(row: EntityRow) -> proto::Entity {
+    let attribute = |(name, value): (recommend_core::Name, Attribute)| {
+        let kind = match value {
+            Attribute::Flag(flag) => Kind::Flag(flag),
+            Attribute::Number(number) => Kind::Number(number),
+            Attribute::Time(time) => Kind::Time(timestamp(time)),
+            Attribute::Word(word) => Kind::Word(word),
+        };
+        (name.to_string(), proto::AttributeValue { kind: Some(kind) })
+    };
+    proto::Entity {
+        corpus: row.corpus.to_string(),
+        id: row.id,
+        attributes: row.attributes.into_iter().map(attribute).collect(),
+        remove: false,
+    }
+}
+
+fn relation(row: RelationRow) -> proto::Relation {
+    proto::Relation {
+        user: row.user,
+        kind: row.kind.to_string(),
+        corpus: row.corpus.to_string(),
+        entity: row.entity,
+        since: Some(timestamp(row.since)),
+        weight: Some(row.weight),
+        remove: row.remove,
+    }
+}
+
+fn interaction(row: InteractionRow) -> proto::Interaction {
+    proto::Interaction {
+        id: row.id,
+        request_id: row.request.map(|request| request.to_string()).unwrap_or_default(),
+        user: row.user,
+        corpus: row.corpus.to_string(),
+        entity: row.entity,
+        kind: row.kind.to_string(),
+        time: Some(timestamp(row.time)),
+        value: Some(row.value),
+    }
+}
+
+/// A moment as a message.
+pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let (seconds, millis) = (time.millis().div_euclid(1000), time.millis().rem_euclid(1000));
+    prost_types::Timestamp { seconds, nanos: (millis * 1_000_000) as i32 }
+}
