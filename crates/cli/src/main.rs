@@ -1,2 +1,57 @@
 //! The recommend binary: serve, import, query, validate, new, demo.
-fn main() {}
+
+mod args;
+mod exit;
+mod import;
+mod new;
+mod query;
+mod records;
+mod render;
+mod serve;
+mod sink;
+mod target;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Cli, Command};
+use crate::exit::{Exit, Usage};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = cli.common.log_level.as_deref().unwrap_or(cli.command.log_level());
+    let result = start_logging(level).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(run(cli.command))
+    });
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            exit::code(&error)
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Query(args) => query::run(*args).await,
+        Command::Import(args) => import::run(*args).await,
+        Command::Validate(args) => validate::run(args).await,
+        Command::New(args) => new::run(args).await,
+    }
+}
+
+fn start_logging(level: &str) -> anyhow::Result<()> {
+    use std::io::IsTerminal;
+    let filter = EnvFilter::builder()
+        .parse(level)
+        .map_err(|error| Usage(format!("--log-level: {error}; write for example info, or recommend_server=debug")))?;
+    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    Ok(())
+}

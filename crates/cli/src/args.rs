@@ -1,0 +1,58 @@
+//! The command line: commands, common flags, help.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit;
+use crate::import::args::ImportArgs;
+use crate::new::NewArgs;
+use crate::query::QueryArgs;
+use crate::serve::ServeArgs;
+use crate::validate::ValidateArgs;
+use crate::{new, query, serve, validate};
+
+/// Recommendations for products: import what users did, serve, ask, look into the answers.
+#[derive(Debug, Parser)]
+#[command(name = "recommend", version, max_term_width = 120, after_help = exit::HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// What to log to standard error: error, warn, info, debug, trace, or what RUST_LOG takes [default: warn, info
+    /// for serve]
+    #[arg(long, global = true, value_name = "LEVEL", env = "RUST_LOG", help_heading = "Common")]
+    pub(crate) log_level: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve recommendations over gRPC and HTTP
+    #[command(after_help = serve::HELP)]
+    Serve(ServeArgs),
+    /// Ask for recommendations and see why they are what they are
+    #[command(after_help = query::HELP)]
+    Query(Box<QueryArgs>),
+    /// Write entities, relations and interactions from files or a Slack export
+    Import(Box<ImportArgs>),
+    /// Check a configuration, and whether it fits the data
+    #[command(after_help = validate::HELP)]
+    Validate(ValidateArgs),
+    /// Write a recommender that runs at once
+    #[command(after_help = new::HELP)]
+    New(NewArgs),
+}
+
+impl Command {
+    /// How much is logged when nobody says.
+    pub(crate) fn log_level(&self) -> &'static str {
+        match self {
+            Command::Serve(_) => "info",
+            _ => "warn",
+        }
+    }
+}
