@@ -11,6 +11,7 @@
 //! | [`Settings`] | size, length, seed; the same settings give the same workspace on every machine |
 //! | [`Workspace`] | people, teams, channels, contacts, and everything that happened, by time |
 //! | [`Workspace::batches`] | the same as batches for a store: corpora `channel`, `user`, `contact` |
+//! | [`Personas`] | who would ask which recommender, and what chance would give them |
 //! | [`Workspace::would_click`] | what a person does with a slate, with position bias |
 //!
 //! Kinds of interaction: on channels `message`, `read`, `reaction`, `channel_join`, `channel_leave`, `dismiss`; on users
@@ -26,6 +27,7 @@ mod contacts;
 mod history;
 mod output;
 mod people;
+mod personas;
 mod rhythm;
 mod settings;
 mod taste;
@@ -37,6 +39,7 @@ pub use channels::{Channel, ChannelKind};
 pub use contacts::Contact;
 pub use history::{Action, Event};
 pub use people::{Person, Team};
+pub use personas::{Ask, Personas};
 pub use rhythm::Site;
 pub use settings::{Settings, SimulatorError};
 pub use workspace::Workspace;

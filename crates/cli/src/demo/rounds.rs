@@ -1,0 +1,219 @@
+//! Rounds: one recommender gets asked over gRPC by many people, who look, click, and have that recorded.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use recommend_core::{EntityId, IdCodec, Timestamp};
+use recommend_server::proto;
+use recommend_server::proto::recommend_service_client::RecommendServiceClient;
+use recommend_simulator::{Ask, Personas, Visit, Workspace, action_of};
+use tonic::transport::Channel;
+
+/// What a product would show.
+const SLATE: u32 = 5;
+/// The first request builds the derived tables of a recommender; later ones take what the server's timeout gives.
+const WARM_UP: Duration = Duration::from_secs(20);
+
+/// What came of asking one recommender.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    pub(crate) corpus: String,
+    pub(crate) source: String,
+    /// Whose slate is shown, and the explained answer to that request.
+    pub(crate) hero: Ask,
+    pub(crate) answer: proto::RecommendResponse,
+    /// How long the very first request took.
+    pub(crate) first: Duration,
+    /// Round trips of all others, sorted.
+    pub(crate) trips: Vec<Duration>,
+    /// Answers that lacked a part.
+    pub(crate) degraded: usize,
+    /// Answers without any recommendation.
+    pub(crate) empty: usize,
+    /// Recommendations returned, the explained ones included.
+    pub(crate) impressions: usize,
+    /// Requests sent, the first and the explained one included.
+    pub(crate) requests: usize,
+    /// How much people wanted what they got, and what chance would have given them; 0 to 1.
+    pub(crate) wanted: f64,
+    pub(crate) by_chance: f64,
+    /// Slates on which something was clicked.
+    pub(crate) clicked: usize,
+    /// Interactions recorded.
+    pub(crate) recorded: usize,
+}
+
+impl Rounds {
+    /// The round trip below which this share of them lies.
+    pub(crate) fn quantile(&self, share: f64) -> Duration {
+        let last = self.trips.len().saturating_sub(1);
+        self.trips.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
+    }
+
+    /// How many times better than chance.
+    pub(crate) fn lift(&self) -> f64 {
+        self.wanted / self.by_chance.max(1e-9)
+    }
+}
+
+/// Asks, and lets the simulated people answer with clicks.
+pub(crate) struct Asker<'a> {
+    pub(crate) client: RecommendServiceClient<Channel>,
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) personas: &'a Personas<'a>,
+    pub(crate) codec: IdCodec,
+    pub(crate) now: Timestamp,
+    pub(crate) rounds: usize,
+}
+
+impl Asker<'_> {
+    /// Asks one recommender `rounds` times and records what people clicked.
+    ///
+    /// # Errors
+    /// When the server refuses a request, nobody in the workspace fits the recommender, or something is not recorded.
+    pub(crate) async fn run(&mut self, corpus: &str, source: &str) -> Result<Rounds> {
+        let asks = self.personas.asks(source, self.rounds);
+        let Some(hero) = asks.get(asks.len() / 2).cloned() else {
+            bail!(
+                "nobody in this workspace would ask {corpus}/{source}; use more --people, --channels or --days"
+            );
+        };
+        let started = Instant::now();
+        let mut request = tonic::Request::new(self.request(corpus, source, &hero, false));
+        request.set_timeout(WARM_UP);
+        let warm = self.client.recommend(request).await.with_context(|| failed(corpus, source))?.into_inner();
+        let first = started.elapsed();
+        let mut rounds = Rounds {
+            corpus: corpus.to_owned(),
+            source: source.to_owned(),
+            hero: hero.clone(),
+            answer: proto::RecommendResponse::default(),
+            first,
+            trips: Vec::with_capacity(self.rounds),
+            degraded: usize::from(!warm.degraded.is_empty()),
+            empty: 0,
+            impressions: warm.recommendations.len(),
+            requests: 1,
+            wanted: 0.0,
+            by_chance: 0.0,
+            clicked: 0,
+            recorded: 0,
+        };
+        let mut clicks = Vec::new();
+        for (number, ask) in asks.iter().cycle().take(self.rounds).enumerate() {
+            let started = Instant::now();
+            let request = self.request(corpus, source, ask, false);
+            let answer =
+                self.client.recommend(request).await.with_context(|| failed(corpus, source))?.into_inner();
+            rounds.trips.push(started.elapsed());
+            self.look(&mut rounds, ask, &answer, number as u64, &mut clicks)?;
+        }
+        rounds.trips.sort_unstable();
+        rounds.wanted /= self.rounds.max(1) as f64;
+        rounds.by_chance /= self.rounds.max(1) as f64;
+
+        let request = self.request(corpus, source, &hero, true);
+        rounds.answer =
+            self.client.recommend(request).await.with_context(|| failed(corpus, source))?.into_inner();
+        rounds.impressions += rounds.answer.recommendations.len();
+        rounds.requests += 1;
+        rounds.recorded = self.record(clicks).await?;
+        Ok(rounds)
+    }
+
+    fn request(&self, corpus: &str, source: &str, ask: &Ask, explain: bool) -> proto::RecommendRequest {
+        proto::RecommendRequest {
+            tenant: self.workspace.settings().tenant.clone(),
+            user: self.workspace.people()[ask.person].id.clone(),
+            corpus: corpus.to_owned(),
+            source: source.to_owned(),
+            limit: SLATE,
+            seeds: ask.seeds.iter().filter_map(|seed| self.codec.decode(seed.0)).collect(),
+            explain,
+            time: Some(stamp(self.now)),
+            ..proto::RecommendRequest::default()
+        }
+    }
+
+    /// Lets the person look at the slate, and judges it by what the person wants.
+    fn look(
+        &self,
+        rounds: &mut Rounds,
+        ask: &Ask,
+        answer: &proto::RecommendResponse,
+        number: u64,
+        clicks: &mut Vec<proto::Interaction>,
+    ) -> Result<()> {
+        rounds.requests += 1;
+        rounds.impressions += answer.recommendations.len();
+        rounds.degraded += usize::from(!answer.degraded.is_empty());
+        rounds.empty += usize::from(answer.recommendations.is_empty());
+        let slate = entities(self.codec, answer)?;
+        let visit = Visit {
+            person: ask.person,
+            corpus: &rounds.corpus,
+            source: &rounds.source,
+            seeds: &ask.seeds,
+            time: self.now,
+            number,
+        };
+        let wanted: f64 = slate.iter().map(|entity| self.workspace.want(&visit, *entity)).sum();
+        rounds.wanted += wanted / slate.len().max(1) as f64;
+        rounds.by_chance += self.personas.chance(&visit);
+        let responses = self.workspace.would_click(&visit, &slate);
+        rounds.clicked += usize::from(responses.iter().any(|response| response.clicked));
+        for response in responses.iter().filter(|response| response.clicked) {
+            let kinds = ["click", action_of(&rounds.source)];
+            for kind in &kinds[..1 + usize::from(response.acted)] {
+                clicks.push(proto::Interaction {
+                    request_id: answer.request_id.clone(),
+                    user: self.workspace.people()[ask.person].id.clone(),
+                    corpus: rounds.corpus.clone(),
+                    entity: answer.recommendations[response.place].entity.clone(),
+                    kind: (*kind).to_owned(),
+                    time: Some(stamp(self.now)),
+                    ..proto::Interaction::default()
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Records, and records again as a client does that did not hear the answer: nothing may be doubled.
+    async fn record(&mut self, interactions: Vec<proto::Interaction>) -> Result<usize> {
+        let sent = interactions.len();
+        if sent == 0 {
+            return Ok(0);
+        }
+        let request = proto::RecordInteractionsRequest {
+            tenant: self.workspace.settings().tenant.clone(),
+            interactions,
+        };
+        let told = self.client.record_interactions(request.clone()).await?.into_inner();
+        ensure!(
+            told.accepted as usize == sent,
+            "{sent} interactions were sent and {} accepted",
+            told.accepted
+        );
+        let again = self.client.record_interactions(request).await?.into_inner();
+        ensure!(again.accepted == 0, "{} interactions were recorded twice", again.accepted);
+        Ok(sent)
+    }
+}
+
+/// The numbers of the recommended entities.
+pub(crate) fn entities(codec: IdCodec, answer: &proto::RecommendResponse) -> Result<Vec<EntityId>> {
+    let number = |recommended: &proto::Recommendation| Ok(EntityId(codec.encode(&recommended.entity)?));
+    answer.recommendations.iter().map(number).collect()
+}
+
+fn failed(corpus: &str, source: &str) -> String {
+    format!("asking {corpus}/{source}")
+}
+
+fn stamp(time: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: time.millis().div_euclid(1000),
+        nanos: (time.millis().rem_euclid(1000) * 1_000_000) as i32,
+    }
+}
