@@ -9,4 +9,5 @@ mod json;
 mod python;
 mod reload;
 mod serving;
+mod signals;
 mod tenants;
