@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::demo::DemoArgs;
 use crate::exit;
 use crate::import::args::ImportArgs;
 use crate::new::NewArgs;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     /// Write a recommender that runs at once
     #[command(after_help = new::HELP)]
     New(NewArgs),
+    /// A simulated workspace, served and asked: everything in one screen
+    Demo(DemoArgs),
 }
 
 impl Command {

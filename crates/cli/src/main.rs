@@ -1,6 +1,7 @@
 //! The recommend binary: serve, import, query, validate, new, demo.
 
 mod args;
+mod demo;
 mod exit;
 mod import;
 mod new;
@@ -43,6 +44,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Import(args) => import::run(*args).await,
         Command::Validate(args) => validate::run(args).await,
         Command::New(args) => new::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
     }
 }
 
