@@ -1,8 +1,11 @@
 //! Rows as entities with attributes.
 
+use std::hash::Hasher;
 use std::path::Path;
 
 use recommend_core::Name;
+use rustc_hash::FxHashMap;
+use siphasher::sip::SipHasher13;
 
 use super::attributes::{AttributeRule, BoundAttribute, Guess, guess_types, rules_for_all};
 use super::mapping::{Assignment, Bound, Mapping, Origin, Selection};
@@ -11,7 +14,7 @@ use super::table::{Cell, Table, TableOptions, open};
 use super::time::TimeRule;
 use super::values::{Names, id};
 use super::{Records, Tally};
-use crate::records::{Batch, EntityRow};
+use crate::records::{Attribute, Batch, EntityRow};
 
 const FIELDS: &[&str] = &["id", "corpus"];
 
@@ -30,6 +33,29 @@ pub(crate) struct EntityRecords {
     corpora: Names,
     attributes: Vec<BoundAttribute>,
     notes: Vec<String>,
+    /// For each entity, by hash, a hash of what was last said of it.
+    last: FxHashMap<u64, u64>,
+}
+
+/// Hashes of which entity a row is about and of all that it says.
+fn digest(row: &EntityRow) -> (u64, u64) {
+    let mut hasher = SipHasher13::new();
+    hasher.write(row.corpus.as_str().as_bytes());
+    hasher.write_u8(0xff);
+    hasher.write(row.id.as_bytes());
+    let which = hasher.finish();
+    for (name, value) in &row.attributes {
+        hasher.write_u8(0xff);
+        hasher.write(name.as_str().as_bytes());
+        hasher.write_u8(0xff);
+        match value {
+            Attribute::Flag(flag) => hasher.write_u8(u8::from(*flag)),
+            Attribute::Number(number) => hasher.write_u64(number.to_bits()),
+            Attribute::Time(time) => hasher.write_i64(time.millis()),
+            Attribute::Word(word) => hasher.write(word.as_bytes()),
+        }
+    }
+    (which, hasher.finish())
 }
 
 impl EntityRecords {
@@ -54,6 +80,7 @@ impl EntityRecords {
             corpora: Names::default(),
             attributes: Vec::new(),
             notes: Vec::new(),
+            last: FxHashMap::default(),
         })
     }
 
@@ -140,8 +167,15 @@ impl Records for EntityRecords {
                 attributes.push((attribute.name.clone(), value));
             }
         }
-        tally.entity(&corpus);
-        batch.entities.push(EntityRow { corpus, id: entity, attributes });
+        let row = EntityRow { corpus, id: entity, attributes };
+        // Entities are often taken from a file of what happened to them, where each comes again and again.
+        let (which, what) = digest(&row);
+        if self.last.insert(which, what) == Some(what) {
+            tally.skip("rows that say nothing new of their entity");
+            return Ok(());
+        }
+        tally.entity(&row.corpus);
+        batch.entities.push(row);
         Ok(())
     }
 
@@ -154,7 +188,6 @@ impl Records for EntityRecords {
 mod tests {
     use super::super::time::{TimeUnit, zone};
     use super::*;
-    use crate::records::Attribute;
 
     fn read(text: &str, rules: &[&str], all: bool) -> (Vec<EntityRow>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
@@ -187,6 +220,13 @@ mod tests {
         let names: Vec<_> = rows[0].attributes.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["created", "private", "lang"]);
         assert_eq!(rows[1].attributes, [(Name::literal("private"), Attribute::Flag(false))]);
+    }
+
+    #[test]
+    fn a_row_that_says_nothing_new_is_left_out() {
+        let (rows, _) = read("who,lang\nu1,de\nu1,de\nu1,en\nu1,de\nu2,de\n", &["lang:word=lang"], false);
+        let ids: Vec<_> = rows.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(ids, ["u1", "u1", "u1", "u2"]);
     }
 
     #[test]
