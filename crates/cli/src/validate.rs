@@ -67,7 +67,8 @@ pub(crate) async fn run(args: ValidateArgs) -> Result<Exit> {
         for finding in &findings {
             print(&finding.line(paint));
         }
-        let verdict = format!("{errors} errors, {warnings} warnings");
+        let some = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let verdict = format!("{}, {}", some(errors, "error"), some(warnings, "warning"));
         print(&if errors > 0 {
             paint.red(&verdict)
         } else if warnings > 0 {

@@ -15,6 +15,9 @@ use crate::import::time::show;
 /// Clocks of clients may be this far ahead.
 const SKEW: std::time::Duration = minutes(5);
 
+/// Attributes that are a yes where they are and a no where they are not: none having one is no mistake.
+const OPTIONAL: &[&str] = &["private", "archived", "deactivated"];
+
 /// What all tenants together hold.
 pub(super) struct Data {
     pub(super) tenants: Vec<Tenant>,
@@ -140,7 +143,7 @@ impl Data {
             let known: Vec<&str> = summary
                 .map(|s| s.attributes.iter().map(|(name, _)| name.as_str()).collect())
                 .unwrap_or_default();
-            for wanted in &needs.attributes {
+            for wanted in needs.attributes.iter().filter(|name| !OPTIONAL.contains(&name.as_str())) {
                 if !known.contains(&wanted.as_str()) {
                     let hint = closest(known.iter().copied(), wanted.as_str());
                     let hint = hint.map(|close| format!("; did you mean {close:?}?")).unwrap_or_default();
