@@ -23,6 +23,10 @@ impl HourBuckets {
             _ => self.hours.partition_point(|known| *known < hour),
         };
         if self.hours.get(at) != Some(&hour) {
+            // Hours that are over mostly stay as they are.
+            if let Some(before) = at.checked_sub(1).and_then(|before| self.moments.get_mut(before)) {
+                before.shrink_to_fit();
+            }
             self.hours.insert(at, hour);
             self.counts.insert(at, 0);
             self.sums.insert(at, 0.0);

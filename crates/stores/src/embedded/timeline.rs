@@ -56,7 +56,8 @@ impl Entry {
 /// Entries by time: sealed runs, then a tail that takes what comes in order.
 #[derive(Debug)]
 pub(crate) struct Timeline {
-    sealed: Vec<Vec<Entry>>,
+    /// Most timelines are short and have none.
+    sealed: Option<Box<Sealed>>,
     tail: Vec<Entry>,
     /// The newest key, beside the length: whether a window ends after all of it is seen without a look at an entry.
     newest: i64,
@@ -65,9 +66,13 @@ pub(crate) struct Timeline {
     weighted: bool,
 }
 
+/// Full runs in order, each with its entries in order.
+#[derive(Debug, Default)]
+struct Sealed(Vec<Vec<Entry>>);
+
 impl Default for Timeline {
     fn default() -> Self {
-        Timeline { sealed: Vec::new(), tail: Vec::new(), newest: BEGINNING, len: 0, weighted: false }
+        Timeline { sealed: None, tail: Vec::new(), newest: BEGINNING, len: 0, weighted: false }
     }
 }
 
@@ -76,28 +81,35 @@ impl Timeline {
         self.len as usize
     }
 
+    fn sealed(&self) -> &[Vec<Entry>] {
+        self.sealed.as_ref().map_or(&[], |sealed| &sealed.0)
+    }
+
     pub(crate) fn insert(&mut self, entry: Entry) {
         let order = entry.order();
         self.len += 1;
         self.weighted |= entry.value != 1.0;
         self.newest = self.newest.max(entry.key);
-        let newest = self.tail.last().or_else(|| self.sealed.last().and_then(|run| run.last()));
+        let newest = self.tail.last().or_else(|| self.sealed().last().and_then(|run| run.last()));
         if newest.is_none_or(|newest| newest.order() <= order) {
+            make_room(&mut self.tail);
             self.tail.push(entry);
-        } else if self.sealed.is_empty() || self.tail.first().is_some_and(|first| first.order() <= order) {
+        } else if self.sealed().is_empty() || self.tail.first().is_some_and(|first| first.order() <= order) {
+            make_room(&mut self.tail);
             insert_sorted(&mut self.tail, entry);
-        } else {
-            let at = self.sealed.partition_point(|run| run[0].order() <= order).saturating_sub(1);
-            let run = &mut self.sealed[at];
+        } else if let Some(Sealed(sealed)) = self.sealed.as_deref_mut() {
+            let at = sealed.partition_point(|run| run[0].order() <= order).saturating_sub(1);
+            let run = &mut sealed[at];
             insert_sorted(run, entry);
             if run.len() >= 2 * RUN {
                 let upper = run.split_off(RUN);
                 run.shrink_to_fit();
-                self.sealed.insert(at + 1, upper);
+                sealed.insert(at + 1, upper);
             }
         }
         if self.tail.len() >= RUN {
-            self.sealed.push(std::mem::take(&mut self.tail));
+            let run = std::mem::take(&mut self.tail);
+            self.sealed.get_or_insert_default().0.push(run);
         }
     }
 
@@ -110,11 +122,12 @@ impl Timeline {
             let before = self.len() - self.tail.len();
             return before + self.tail.partition_point(|entry| entry.key <= key);
         }
-        match self.sealed.partition_point(|run| run[0].key <= key) {
+        let sealed = self.sealed();
+        match sealed.partition_point(|run| run[0].key <= key) {
             0 => 0,
             runs => {
-                let whole: usize = self.sealed[..runs - 1].iter().map(Vec::len).sum();
-                whole + self.sealed[runs - 1].partition_point(|entry| entry.key <= key)
+                let whole: usize = sealed[..runs - 1].iter().map(Vec::len).sum();
+                whole + sealed[runs - 1].partition_point(|entry| entry.key <= key)
             }
         }
     }
@@ -143,9 +156,10 @@ impl Timeline {
 
     /// The entries with `after < key <= upto`, in order, as non-empty slices.
     pub(crate) fn runs(&self, after: i64, upto: i64) -> impl DoubleEndedIterator<Item = &[Entry]> {
-        let from = self.sealed.partition_point(|run| run.last().is_some_and(|last| last.key <= after));
-        let to = self.sealed.partition_point(|run| run[0].key <= upto).max(from);
-        self.sealed[from..to].iter().chain(std::iter::once(&self.tail)).filter_map(move |run| {
+        let sealed = self.sealed();
+        let from = sealed.partition_point(|run| run.last().is_some_and(|last| last.key <= after));
+        let to = sealed.partition_point(|run| run[0].key <= upto).max(from);
+        sealed[from..to].iter().chain(std::iter::once(&self.tail)).filter_map(move |run| {
             let end = run.partition_point(|entry| entry.key <= upto);
             let start = run[..end].partition_point(|entry| entry.key <= after);
             (start < end).then(|| &run[start..end])
@@ -158,6 +172,13 @@ impl Timeline {
             return count as f64;
         }
         self.runs(after, upto).flatten().map(|entry| f64::from(entry.value)).sum()
+    }
+}
+
+/// Grows by a quarter and not twofold: there are millions of short tails.
+fn make_room(tail: &mut Vec<Entry>) {
+    if tail.len() == tail.capacity() {
+        tail.reserve_exact(1 + tail.len() / 4);
     }
 }
 

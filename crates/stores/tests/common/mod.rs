@@ -1,5 +1,7 @@
 //! What the tests of the stores share: writing, and reading back all that is held.
 
+#![allow(dead_code, reason = "not every test uses all of it")]
+
 use recommend_core::{
     EntityId, IdCodec, Interaction, InteractionId, Name, TenantId, Timestamp, UserId, Value,
 };
