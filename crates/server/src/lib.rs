@@ -16,6 +16,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! There is no authentication and no encryption here: listen on addresses that only your own backends reach, or put a
+//! proxy before it that knows who may call what.
 
 mod api;
 pub mod config;

@@ -32,7 +32,7 @@ use reload::Reloader;
 
 /// How long a connection may be silent before it is asked whether it lives, and then to answer.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-/// Streams that one connection may have open at once; more wait, so that one client cannot take every place.
+/// Streams that one connection may have open at once, which bounds its memory; more wait at the client.
 const MAX_STREAMS: u32 = 1024;
 
 /// Starts servers.

@@ -124,7 +124,7 @@ pub(crate) async fn answer(
     served.metrics.ran(&outcome.report);
     let names = names(stores, &query, request, &mut outcome, served).await?;
     for degraded in &outcome.report.degraded {
-        tracing::warn!(stage = degraded.stage.name(), component = %degraded.component, error = %degraded.error, "degraded");
+        tracing::debug!(stage = degraded.stage.name(), component = %degraded.component, error = %degraded.error, "degraded");
     }
 
     let response = response(served, request, id, &outcome, names);

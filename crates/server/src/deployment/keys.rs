@@ -1,6 +1,6 @@
 //! The keys of a deployment: made once, kept in the data folder, readable by its owner alone.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -95,7 +95,8 @@ impl Keys {
         Ok(Keys { ids: key("ids", &file.ids)?, pseudonyms: key("pseudonyms", &file.pseudonyms)? })
     }
 
-    /// Writes new keys beside their place and moves them there, so that no half of a file is ever found.
+    /// Writes new keys beside their place and moves them there unless another process was faster, so that nobody ever
+    /// finds a half of a file or has keys that another one replaced.
     fn make(path: &Path) -> Result<Self, KeysError> {
         let keys = Keys { ids: rand::random(), pseudonyms: rand::random() };
         let hex = |key: [u8; 16]| format!("{:032x}", u128::from_be_bytes(key));
@@ -108,18 +109,20 @@ impl Keys {
             hex(keys.pseudonyms)
         );
         let io = |doing| move |source| KeysError::Io { doing, path: path.to_owned(), source };
-        let part = path.with_extension("part");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&part).map_err(io("creating"))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io("writing"))?;
-        std::fs::rename(&part, path).map_err(io("creating"))?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("syncing the folder of"))?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // A temporary file is readable by its owner alone, and stays so when it moves.
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io("creating"))?;
+        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(io("writing"))?;
+        match file.persist_noclobber(path) {
+            Ok(_) => {
+                File::open(folder)
+                    .and_then(|folder| folder.sync_all())
+                    .map_err(io("syncing the folder of"))?;
+                Ok(keys)
+            }
+            Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => Keys::open(path, false),
+            Err(lost) => Err(io("creating")(lost.error)),
         }
-        Ok(keys)
     }
 }
 
@@ -146,6 +149,19 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn of_many_who_make_keys_at_once_all_get_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.toml");
+        let open = || Keys::make(&path).unwrap();
+        let made = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert!(made.iter().all(|keys| *keys == made[0]));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside them");
     }
 
     #[test]

@@ -189,15 +189,22 @@ async fn an_entity_without_a_name_is_left_out_and_the_answer_marked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stopping_lets_calls_in_flight_finish_and_takes_no_new_ones() {
     let held = Held::new();
+    // The bound is so long that the test would not end if anything but the call were waited for.
     let config = with_fetchers("[ { kind = \"held\" } ]").replace("\"not-private\",", "");
+    let config = config.replace("drain = \"5s\"", "drain = \"10m\"");
     let TestServer { server, folder, channel } =
         TestServer::with(&config, |registry| held.register(registry)).await;
-    let client = recommend_service_client::RecommendServiceClient::new(channel);
+    let client = recommend_service_client::RecommendServiceClient::new(channel.clone());
     let call = tokio::spawn({
         let mut client = client.clone();
         async move { client.recommend(ask("t", "u")).await }
     });
     held.until_begun(1).await;
+    // Somebody watches the health of the server, as load balancers do.
+    let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
+    let mut watched =
+        health.watch(tonic_health::pb::HealthCheckRequest::default()).await.unwrap().into_inner();
+    watched.message().await.unwrap();
     let (grpc, http) = (server.grpc_addr(), server.http_addr());
     let stopping = tokio::spawn(server.shutdown());
     // Nobody listens any more once it has begun to stop.
