@@ -7,7 +7,7 @@ use super::blend::{self, Blend};
 use super::deep::{self, Deep};
 use super::fold::{self, Fold};
 use super::kernels::Isa;
-use super::lanes::Lanes;
+use super::lanes::{self, Lanes};
 use super::quantise::{Bytes, Codes, Quantiser, TILE};
 use super::rows::Rows;
 use super::shap::{Shap, ShapError};
@@ -16,7 +16,6 @@ use super::{Forest, Tree};
 
 /// Up to this many rows are scored one by one; a tile costs the same for one row as for 64.
 const FEW: usize = 4;
-const FEW_IN_LANES: usize = 16;
 
 /// More byte columns than this would make tiles that no cache holds.
 const MAX_COLUMNS: usize = 1 << 14;
@@ -93,10 +92,8 @@ impl Engine {
         let forest = &self.forest;
         let Some(bytes) = &self.bytes else { return self.walk.add(forest, rows, sums) };
         match &bytes.lanes {
-            Some(lanes) if rows.len() <= FEW_IN_LANES => {
-                for (row, sums) in sums.chunks_exact_mut(forest.groups()).enumerate() {
-                    self.isa.lanes(lanes, &bytes.quantiser, forest.sets(), &rows.slice(row..row + 1), sums);
-                }
+            Some(lanes) if rows.len() <= lanes::ROWS => {
+                self.isa.lanes(lanes, &bytes.quantiser, forest.sets(), rows, forest.groups(), sums);
             }
             None if rows.len() <= FEW => self.walk.add(forest, rows, sums),
             _ => SCRATCH

@@ -66,20 +66,21 @@ impl Isa {
         }
     }
 
-    /// Adds the leaves of one row to the sums of its groups. Does nothing where [`Isa::has_lanes`] is false.
+    /// Adds the leaves of a few rows to the sums of their groups. Does nothing where [`Isa::has_lanes`] is false.
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is no kernel"))]
     pub(crate) fn lanes(
         self,
         lanes: &Lanes,
         quantiser: &Quantiser,
         sets: &[CategorySet],
-        row: &Rows<'_>,
+        rows: &Rows<'_>,
+        groups: usize,
         sums: &mut [f32],
     ) {
         match self {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the value exists only where the processor has these instructions.
-            Isa::Vbmi => unsafe { vbmi::lanes(lanes, quantiser, sets, row, sums) },
+            Isa::Vbmi => unsafe { vbmi::lanes(lanes, quantiser, sets, rows, groups, sums) },
             _ => debug_assert!(false, "only instruction sets with byte permutes get this layout"),
         }
     }

@@ -10,6 +10,9 @@ use super::{Forest, Tree};
 /// How many trees are walked together.
 pub(crate) const ABREAST: usize = 64;
 
+/// The most rows that are scored this way at a time; more are better off in a tile.
+pub(crate) const ROWS: usize = 16;
+
 /// The most columns: their numbers are bytes, and so many bytes lie in registers.
 pub(crate) const COLUMNS: usize = 256;
 

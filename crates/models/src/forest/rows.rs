@@ -10,6 +10,8 @@ pub struct Rows<'a> {
     len: usize,
     /// For each feature, its place within a row.
     columns: &'a [usize],
+    /// One more than the last of them. Every row holds so many values.
+    needed: usize,
 }
 
 /// A matrix that is smaller than it should be.
@@ -29,7 +31,7 @@ impl<'a> Rows<'a> {
     /// When `data` is too short for that.
     pub fn new(data: &'a [f32], stride: usize, len: usize, columns: &'a [usize]) -> Result<Self, RowsError> {
         let needed = columns.iter().max().map_or(0, |last| last.saturating_add(1));
-        let rows = Rows { data, stride, len, columns };
+        let rows = Rows { data, stride, len, columns, needed };
         let end = len.checked_sub(1).map_or(Some(0), |last| last.checked_mul(stride)?.checked_add(needed));
         match end {
             Some(end) if end <= data.len() && (needed <= stride || len <= 1) => Ok(rows),
@@ -66,6 +68,23 @@ impl<'a> Rows<'a> {
     /// For each feature, its place within a row.
     pub(crate) fn columns(&self) -> &'a [usize] {
         self.columns
+    }
+
+    /// How many values of a row may be read: one more than the last column.
+    pub(crate) fn needed(&self) -> usize {
+        self.needed
+    }
+
+    /// The value at a place of a row, unchecked in release builds.
+    ///
+    /// # Safety
+    /// The row is below [`Rows::len`], and the place below [`Rows::needed`].
+    #[expect(unsafe_code, reason = "the check in `new` holds for every row; kernels read millions of values")]
+    #[inline]
+    pub(crate) unsafe fn value(&self, row: usize, place: usize) -> f32 {
+        debug_assert!(row < self.len && place < self.needed);
+        // SAFETY: `new` has checked that the last row holds `needed` values.
+        unsafe { *self.data.get_unchecked(row * self.stride + place) }
     }
 
     /// These rows alone.

@@ -8,7 +8,7 @@ use std::arch::x86_64::*;
 use super::super::blend::{Blend, LEAVES, SLOTS};
 use super::super::deep::{Deep, SLACK};
 use super::super::fold::{Fold, FoldSplit, OCTET};
-use super::super::quantise::{Bytes, MISSING, Quantiser, RankColumns, TILE};
+use super::super::quantise::{Block, Bytes, MISSING, Quantiser, RankColumns, TILE};
 use super::super::rows::Rows;
 use super::super::shap::{Scratch, Shap};
 use super::super::{CategorySet, Forest};
@@ -24,47 +24,78 @@ pub(super) fn shap(shap: &Shap, forest: &Forest, tree: usize, scratch: &mut Scra
 pub(super) fn quantise(quantiser: &Quantiser, sets: &[CategorySet], rows: &Rows<'_>, tile: &mut [Bytes]) {
     assert!(tile.len() >= quantiser.columns(), "the tile holds all columns");
     assert!(rows.len() <= TILE, "a tile has 64 rows");
+    let missing = any_missing(rows);
     for ranks in &quantiser.ranks {
-        let mut codes = [0u8; TILE];
-        let mut missing = 0u64;
-        for (row, code) in codes.iter_mut().enumerate().take(rows.len()) {
-            let value = rows.get(row, ranks.feature as usize);
-            // SAFETY: `ranks` is the quantiser's.
-            *code = unsafe { rank(quantiser, ranks, value) };
-            missing |= u64::from(value.is_nan()) << row;
+        let mut codes = Bytes([0; TILE]);
+        if ranks.count < 16 {
+            column::<false>(quantiser, ranks, rows, &mut codes);
+        } else {
+            column::<true>(quantiser, ranks, rows, &mut codes);
         }
-        // SAFETY: 64 bytes to read; columns of 64 aligned bytes to write, below `Quantiser::columns`.
-        unsafe {
-            let codes = _mm512_loadu_si512(codes.as_ptr().cast());
-            let tile = tile.as_mut_ptr();
-            _mm512_store_si512(tile.add(ranks.left as usize).cast(), codes);
-            let codes = _mm512_mask_mov_epi8(codes, missing, _mm512_set1_epi8(MISSING as i8));
-            _mm512_store_si512(tile.add(ranks.right as usize).cast(), codes);
+        tile[ranks.left as usize] = codes;
+        if missing {
+            for (row, code) in codes.0.iter_mut().enumerate().take(rows.len()) {
+                if rows.get(row, ranks.feature as usize).is_nan() {
+                    *code = MISSING;
+                }
+            }
         }
+        tile[ranks.right as usize] = codes;
     }
     quantiser.tile_sets(sets, rows, tile);
+}
+
+/// The ranks of one feature; `LONG` when it has pivots.
+#[inline]
+#[target_feature(enable = "avx512f,popcnt")]
+fn column<const LONG: bool>(quantiser: &Quantiser, ranks: &RankColumns, rows: &Rows<'_>, codes: &mut Bytes) {
+    let column = rows.columns()[ranks.feature as usize];
+    let blocks = &quantiser.blocks[ranks.start as usize..];
+    for (row, code) in codes.0.iter_mut().enumerate().take(rows.len()) {
+        // SAFETY: rows are checked to hold their columns when they are made; `blocks` are those of `ranks`.
+        *code = unsafe { rank::<LONG>(blocks.as_ptr(), rows.value(row, column)) };
+    }
 }
 
 /// How many thresholds are at or below a value; 0 for NaN.
 ///
 /// # Safety
-/// `ranks` is one of the quantiser's: its blocks are one below 16 thresholds; else a block of pivots and one more block than
-/// pivots that a value can reach.
+/// The blocks are, unless `LONG`, one; else a block of pivots and one more block than pivots that a value can reach.
 #[inline]
 #[target_feature(enable = "avx512f,popcnt")]
-pub(super) unsafe fn rank(quantiser: &Quantiser, ranks: &RankColumns, value: f32) -> u8 {
+pub(super) unsafe fn rank<const LONG: bool>(blocks: *const Block, value: f32) -> u8 {
     let spread = _mm512_set1_ps(value);
     // SAFETY: the caller's promise; a block is 64 aligned bytes.
     unsafe {
-        let blocks = quantiser.blocks.as_ptr().add(ranks.start as usize);
-        let first = _mm512_load_ps(blocks.cast());
-        let reached = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(first, spread).count_ones();
-        if ranks.count < 16 {
+        let reached = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(_mm512_load_ps(blocks.cast()), spread).count_ones();
+        if !LONG {
             return reached as u8;
         }
         let block = _mm512_load_ps(blocks.add(1 + reached as usize).cast());
         (16 * reached + _mm512_cmp_ps_mask::<_CMP_LE_OQ>(block, spread).count_ones()) as u8
     }
+}
+
+/// Whether a value that the forest reads may be missing; looking at whole rows is cheaper than at each value in turn.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn any_missing(rows: &Rows<'_>) -> bool {
+    let width = rows.needed();
+    // In a matrix that is mostly somebody else's, looking would cost more than it saves.
+    if width > 4 * rows.columns().len() {
+        return true;
+    }
+    let mut found = 0;
+    for row in 0..rows.len() {
+        let (values, rest) = rows.raw(row)[..width].as_chunks::<16>();
+        for values in values {
+            // SAFETY: sixteen values.
+            let values = unsafe { _mm512_loadu_ps(values.as_ptr()) };
+            found |= _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(values, values);
+        }
+        found |= u16::from(rest.iter().any(|value| value.is_nan()));
+    }
+    found != 0
 }
 
 /// [`Blend::add`].
@@ -183,22 +214,20 @@ unsafe fn octet_of<const DEPTH: usize>(
     }
     // `ways[level]`: which rows go left at their own node of that level.
     let mut ways = [_mm512_setzero_si512(); 6];
-    let mut level_masks = [_mm512_setzero_si512(); 32];
     for level in 0..DEPTH {
-        let (start, mut width) = ((1 << level) - 1, 1usize << level);
-        for (at, mask) in level_masks[..width].iter_mut().enumerate() {
+        let (start, width) = ((1 << level) - 1, 1usize << level);
+        let node = |at: usize| {
             // SAFETY: 64 aligned bytes.
-            *mask = unsafe { _mm512_load_si512(masks[start + at].0.as_ptr().cast()) };
-        }
-        for way in &ways[..level] {
-            width /= 2;
-            for at in 0..width {
-                // Bitwise `way ? left : right`.
-                level_masks[at] =
-                    _mm512_ternarylogic_epi64::<0xCA>(*way, level_masks[at], level_masks[at + width]);
-            }
-        }
-        ways[level] = level_masks[0];
+            unsafe { _mm512_load_si512(masks[start + at].0.as_ptr().cast()) }
+        };
+        ways[level] = match level {
+            0 => node(0),
+            1 => choose_1(&ways, &node, 0, width),
+            2 => choose_2(&ways, &node, 0, width),
+            3 => choose_3(&ways, &node, 0, width),
+            4 => choose_4(&ways, &node, 0, width),
+            _ => choose_5(&ways, &node, 0, width),
+        };
     }
     let mut bits = [Masks([0; OCTET]); 6];
     for (bits, way) in bits[..DEPTH].iter_mut().zip(&ways) {
@@ -229,6 +258,33 @@ unsafe fn octet_of<const DEPTH: usize>(
         // SAFETY: `sums` are 64.
         unsafe { _mm512_storeu_ps(sums.add(16 * quarter), *total) };
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn choose_0(_: &[__m512i; 6], node: &impl Fn(usize) -> __m512i, at: usize, _: usize) -> __m512i {
+    node(at)
+}
+
+/// Of nodes `at`, `at + width / 2^level`, …, for each row the one that its first `level` ways lead to, bit by bit. A function for
+/// each level, so that all is unrolled, depth first, within the registers.
+macro_rules! choose {
+    ($($name:ident = $level:literal of $below:expr;)*) => {$(
+        #[inline]
+        #[target_feature(enable = "avx512f")]
+        fn $name(ways: &[__m512i; 6], node: &impl Fn(usize) -> __m512i, at: usize, width: usize) -> __m512i {
+            let (left, right) = ($below(ways, node, at, width), $below(ways, node, at + (width >> $level), width));
+            // Bitwise `way ? left : right`.
+            _mm512_ternarylogic_epi64::<0xCA>(ways[$level - 1], left, right)
+        }
+    )*};
+}
+choose! {
+    choose_1 = 1 of choose_0;
+    choose_2 = 2 of choose_1;
+    choose_3 = 3 of choose_2;
+    choose_4 = 4 of choose_3;
+    choose_5 = 5 of choose_4;
 }
 
 /// Sixteen leaves by their numbers, from registers.
