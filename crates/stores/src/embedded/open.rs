@@ -107,7 +107,8 @@ impl Stores {
             found: Recovered::default(),
         };
         disk.scan(|key, value| decode(key, value, &mut |tenant, change| loading.take(tenant, &change)))?;
-        let Loading { memory, staging, mut found, .. } = loading;
+        let Loading { memory, mut staging, mut found, .. } = loading;
+        staging.recovered();
         found.took = started.elapsed();
         let writer =
             DurableWriter::start(Arc::clone(&memory), staging, disk, dir, options.queue, options.group)?;

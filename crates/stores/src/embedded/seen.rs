@@ -43,6 +43,19 @@ impl SeenIds {
         true
     }
 
+    /// Adds an id of which it is known that it is not there; [`SeenIds::settle`] follows before anything else.
+    pub(crate) fn append(&mut self, id: InteractionId) {
+        self.shard(id).sorted.push(id.0);
+    }
+
+    /// Puts what was appended in order.
+    pub(crate) fn settle(&mut self) {
+        for shard in &mut self.0 {
+            shard.sorted.sort_unstable();
+            shard.sorted.shrink_to_fit();
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: InteractionId) {
         let shard = self.shard(id);
         if !shard.recent.remove(&id.0)
@@ -105,6 +118,10 @@ mod tests {
         assert!((100_000..200_000).all(|n| !seen.contains(id(n))));
         seen.remove(id(5));
         assert!(!seen.contains(id(5)) && seen.insert(id(5)));
+        let mut again = SeenIds::default();
+        (0..50_000).rev().for_each(|n| again.append(id(n)));
+        again.settle();
+        assert!((0..100_000).all(|n| again.insert(id(n)) == (n >= 50_000)));
     }
 
     proptest! {

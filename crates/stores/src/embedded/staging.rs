@@ -79,9 +79,14 @@ impl Staging {
         Staging { memory, seen: FxHashMap::default(), pending: FxHashMap::default() }
     }
 
-    /// Notes an interaction that was recorded earlier.
+    /// Notes an interaction that was recorded earlier; [`Staging::recovered`] follows the last one.
     pub(crate) fn recover(&mut self, tenant: TenantId, id: InteractionId) {
-        self.seen.entry(tenant).or_default().insert(id);
+        self.seen.entry(tenant).or_default().append(id);
+    }
+
+    /// All that was recorded earlier has been noted.
+    pub(crate) fn recovered(&mut self) {
+        self.seen.values_mut().for_each(SeenIds::settle);
     }
 
     /// Which interactions were recorded, or will be with what is staged.
@@ -94,7 +99,7 @@ impl Staging {
     pub(crate) fn recover_all(&mut self, tenant: TenantId, changes: &Changes) {
         for change in &changes.list {
             if let Change::Interaction(interaction) = change {
-                self.recover(tenant, interaction.id);
+                self.seen.entry(tenant).or_default().insert(interaction.id);
             }
         }
     }

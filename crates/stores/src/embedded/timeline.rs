@@ -178,7 +178,7 @@ impl Timeline {
 /// Grows by a quarter and not twofold: there are millions of short tails.
 fn make_room(tail: &mut Vec<Entry>) {
     if tail.len() == tail.capacity() {
-        tail.reserve_exact(1 + tail.len() / 4);
+        tail.reserve_exact(2 + tail.len() / 4);
     }
 }
 
