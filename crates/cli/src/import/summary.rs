@@ -75,3 +75,41 @@ fn text(report: &Report, paint: Paint) -> String {
 pub(super) fn print(report: &Report) {
     crate::render::print(&text(report, Paint::auto()));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use recommend_core::{Name, Timestamp};
+
+    use super::super::rejects::{Fault, Rejects};
+    use super::super::tally::{KindTally, Tally};
+    use super::*;
+    use crate::records::Written;
+
+    #[test]
+    fn the_summary_says_what_was_read_written_and_rejected() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rejects = Rejects::new(folder.path().join("x.rejects.csv"));
+        rejects.add("x.csv", 7, &Fault::new("time", "is missing")).unwrap();
+        let mut tally = Tally::default();
+        let (first, last) = (Timestamp::from_seconds(1_517_436_037), Timestamp::from_seconds(1_518_213_592));
+        for (kind, count) in [("message", 7_855), ("channel_join", 1_142)] {
+            let key = (Name::literal("channel"), Name::literal(kind));
+            tally.interactions.insert(key, KindTally { count, first, last });
+        }
+        tally.entities.insert(Name::literal("channel"), 147);
+        tally.skip("rows that --where leaves out");
+        let report = Report {
+            rows: 8_999,
+            tally,
+            written: Written { entities: 147, relations: 12, new: 8_990, known: 7 },
+            rejects,
+            notes: vec!["x.csv: text was left out".into()],
+            elapsed: Duration::from_millis(500),
+            dry: false,
+        };
+        let shown = text(&report, Paint(false)).replace(&folder.path().display().to_string(), "FOLDER");
+        insta::assert_snapshot!(shown);
+    }
+}

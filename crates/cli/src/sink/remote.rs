@@ -4,7 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::Result;
+use prost::Message;
 use recommend_core::Timestamp;
+use recommend_server::limits::{MAX_BATCH, MAX_REQUEST_BYTES};
 use recommend_server::proto;
 use recommend_server::proto::attribute_value::Kind;
 use recommend_server::proto::catalog_service_client::CatalogServiceClient;
@@ -37,8 +39,7 @@ impl Remote {
 
     pub(super) async fn write(&mut self, batch: Batch) -> Result<Written> {
         let mut written = Written::default();
-        if !batch.entities.is_empty() {
-            let entities = batch.entities.into_iter().map(entity).collect();
+        for entities in portions(batch.entities.into_iter().map(entity)) {
             let request = proto::PutEntitiesRequest { tenant: self.tenant.clone(), entities };
             let put = retried("PutEntities", || {
                 let (mut client, request) = (self.catalog.clone(), request.clone());
@@ -46,8 +47,7 @@ impl Remote {
             });
             written.entities += u64::from(put.await?.accepted);
         }
-        if !batch.relations.is_empty() {
-            let relations = batch.relations.into_iter().map(relation).collect();
+        for relations in portions(batch.relations.into_iter().map(relation)) {
             let request = proto::PutRelationsRequest { tenant: self.tenant.clone(), relations };
             let put = retried("PutRelations", || {
                 let (mut client, request) = (self.catalog.clone(), request.clone());
@@ -55,8 +55,7 @@ impl Remote {
             });
             written.relations += u64::from(put.await?.accepted);
         }
-        if !batch.interactions.is_empty() {
-            let interactions = batch.interactions.into_iter().map(interaction).collect();
+        for interactions in portions(batch.interactions.into_iter().map(interaction)) {
             let request = proto::RecordInteractionsRequest { tenant: self.tenant.clone(), interactions };
             let recorded = retried("RecordInteractions", || {
                 let (mut client, request) = (self.recommend.clone(), request.clone());
@@ -68,6 +67,26 @@ impl Remote {
         }
         Ok(written)
     }
+}
+
+/// Splits messages so that no request is larger than the server takes, nor has more items.
+fn portions<M: Message>(messages: impl Iterator<Item = M>) -> Vec<Vec<M>> {
+    // Half of the limit leaves room for the tenant and the tags around each message.
+    const BYTES: usize = MAX_REQUEST_BYTES / 2;
+    let (mut portions, mut portion, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for message in messages {
+        let size = message.encoded_len();
+        if !portion.is_empty() && (bytes + size > BYTES || portion.len() == MAX_BATCH) {
+            portions.push(std::mem::take(&mut portion));
+            bytes = 0;
+        }
+        bytes += size;
+        portion.push(message);
+    }
+    if !portion.is_empty() {
+        portions.push(portion);
+    }
+    portions
 }
 
 /// Calls until the server answers or says that the call itself is wrong. Everything written here may be written twice.
@@ -140,4 +159,26 @@ fn interaction(row: InteractionRow) -> proto::Interaction {
 pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     let (seconds, millis) = (time.millis().div_euclid(1000), time.millis().rem_euclid(1000));
     prost_types::Timestamp { seconds, nanos: (millis * 1_000_000) as i32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_request_is_larger_than_the_server_takes() {
+        let large =
+            |n: usize| proto::Entity { corpus: "user".into(), id: "x".repeat(n), ..Default::default() };
+        let sizes = [3 << 20, 10, 10, 1 << 20, 1 << 20, 10];
+        let portions = portions(sizes.into_iter().map(large));
+        assert_eq!(portions.iter().map(Vec::len).collect::<Vec<_>>(), [1, 3, 2]);
+        let many = super::portions((0..=MAX_BATCH).map(|_| large(1)));
+        assert_eq!(many.iter().map(Vec::len).collect::<Vec<_>>(), [MAX_BATCH, 1]);
+        assert!(super::portions(std::iter::empty::<proto::Entity>()).is_empty());
+    }
+
+    #[test]
+    fn a_moment_keeps_its_milliseconds() {
+        assert_eq!(timestamp(Timestamp(1_500)), prost_types::Timestamp { seconds: 1, nanos: 500_000_000 });
+    }
 }
