@@ -4,6 +4,7 @@ mod blend;
 mod build;
 mod deep;
 mod engine;
+mod floats;
 mod fold;
 #[expect(unsafe_code, reason = "instruction sets are chosen at run time")]
 mod kernels;
@@ -18,7 +19,7 @@ pub(crate) mod testing;
 mod walk;
 
 pub use build::{ForestBuilder, ForestError, ForestShape, RawTree, TreeError};
-pub use engine::Engine;
+pub use engine::{Compare, Engine};
 pub use rows::{Rows, RowsError};
 pub use sets::CategorySet;
 pub use shap::ShapError;

@@ -18,7 +18,7 @@ pub use model::{ModelError, Output, XgboostModel};
 pub use objective::Objective;
 pub(crate) use objective::sigmoid;
 
-use crate::forest::{Engine, Forest, Rows};
+use crate::forest::{Compare, Engine, Forest, Rows};
 
 /// Longer files than this are refused.
 const MAX_BYTES: u64 = 4 << 30;
@@ -41,6 +41,8 @@ pub enum Iterations {
 pub struct LoadOptions {
     /// Which rounds count.
     pub iterations: Iterations,
+    /// What tiles of rows are compared as; of interest to benches only.
+    pub compare: Compare,
 }
 
 /// A trained XGBoost model: trees or a linear booster, with what turns their sums into predictions.

@@ -10,11 +10,11 @@ mod support;
 use rand::RngExt;
 use random::{RandomModel, rng};
 use recommend_models::Explain;
-use recommend_models::forest::Rows;
+use recommend_models::forest::{Compare, Rows};
 use recommend_models::libxgboost::{LibBooster, LibMatrix, LibXgboost, Predict};
 use recommend_models::xgboost::{Booster, Iterations, LoadOptions};
 
-const ALL: LoadOptions = LoadOptions { iterations: Iterations::All };
+const ALL: LoadOptions = LoadOptions { iterations: Iterations::All, compare: Compare::Cheapest };
 
 fn library() -> Option<LibXgboost> {
     LibXgboost::open().inspect_err(|error| println!("skipped: {error}")).ok()

@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::blend::{self, Blend};
 use super::deep::{self, Deep};
-use super::fold::{self, Fold};
+use super::floats::{FloatColumns, Floats};
+use super::fold::{self, Columns, Fold};
 use super::kernels::Isa;
 use super::lanes::{self, Lanes};
 use super::quantise::{Bytes, Codes, Quantiser, TILE};
@@ -30,6 +31,7 @@ pub struct Engine {
     isa: Isa,
     walk: Walk,
     bytes: Option<ByteEngine>,
+    floats: Option<FloatEngine>,
     /// Made when the first row is explained.
     shap: OnceLock<Result<Shap, ShapError>>,
 }
@@ -42,6 +44,26 @@ struct ByteEngine {
     groups: Vec<Vec<Layout>>,
     /// For a few rows.
     lanes: Option<Lanes>,
+}
+
+/// The path that reads values as they are, for small forests of shallow trees.
+#[derive(Debug)]
+struct FloatEngine {
+    columns: FloatColumns,
+    /// For each group.
+    groups: Vec<Fold>,
+}
+
+/// What tiles of rows are compared as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compare {
+    /// What costs less for the forest at hand.
+    #[default]
+    Cheapest,
+    /// Byte codes.
+    Bytes,
+    /// Values as they are, where trees are shallow and the processor has AVX-512; bytes elsewhere.
+    Floats,
 }
 
 /// Consecutive trees of one group in one layout.
@@ -58,23 +80,38 @@ enum Layout {
 struct Scratch {
     tile: Vec<Bytes>,
     slots: Vec<Bytes>,
+    floats: Vec<Floats>,
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch { tile: Vec::new(), slots: blend::slots() });
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch { tile: Vec::new(), slots: blend::slots(), floats: Vec::new() });
 }
 
 impl Engine {
     /// Lays a forest out for the processor at hand.
     pub fn new(forest: Arc<Forest>) -> Self {
-        Engine::with_isa(forest, Isa::detect())
+        Engine::comparing(forest, Compare::Cheapest)
     }
 
-    pub(crate) fn with_isa(forest: Arc<Forest>, isa: Isa) -> Self {
+    /// Lays a forest out, to be compared in a certain way. Scores are the same in any.
+    pub fn comparing(forest: Arc<Forest>, compare: Compare) -> Self {
+        Engine::with_isa(forest, compare, Isa::detect())
+    }
+
+    pub(crate) fn with_isa(forest: Arc<Forest>, compare: Compare, isa: Isa) -> Self {
         let walk = Walk::of(&forest);
-        let bytes = Quantiser::of(&forest, MAX_COLUMNS)
-            .map(|(quantiser, codes)| ByteEngine::new(&forest, quantiser, &codes, isa));
-        Engine { forest, isa, walk, bytes, shap: OnceLock::new() }
+        let quantiser = Quantiser::of(&forest, MAX_COLUMNS);
+        let floats = match compare {
+            Compare::Bytes => None,
+            Compare::Floats => FloatEngine::of(&forest, isa),
+            Compare::Cheapest => quantiser
+                .as_ref()
+                .is_none_or(|(quantiser, _)| floats_cost_less(&forest, quantiser))
+                .then(|| FloatEngine::of(&forest, isa))
+                .flatten(),
+        };
+        let bytes = quantiser.map(|(quantiser, codes)| ByteEngine::new(&forest, quantiser, &codes, isa));
+        Engine { forest, isa, walk, bytes, floats, shap: OnceLock::new() }
     }
 
     /// The forest.
@@ -96,8 +133,10 @@ impl Engine {
                 self.isa.lanes(lanes, &bytes.quantiser, forest.sets(), rows, forest.groups(), sums);
             }
             None if rows.len() <= FEW => self.walk.add(forest, rows, sums),
-            _ => SCRATCH
-                .with_borrow_mut(|scratch| bytes.add(self.isa, forest, &self.walk, rows, sums, scratch)),
+            _ => SCRATCH.with_borrow_mut(|scratch| match &self.floats {
+                Some(floats) => floats.add(self.isa, forest, rows, sums, scratch),
+                None => bytes.add(self.isa, forest, &self.walk, rows, sums, scratch),
+            }),
         }
     }
 
@@ -174,24 +213,69 @@ impl ByteEngine {
             let codes = &mut scratch.tile;
             isa.quantise(&self.quantiser, forest.sets(), &rows, codes);
             for (group, layouts) in self.groups.iter().enumerate() {
-                let mut lane = [0.0f32; TILE];
-                for (lane, sum) in lane.iter_mut().zip(sums.iter().skip(group).step_by(groups)) {
-                    *lane = *sum;
-                }
-                for layout in layouts {
-                    match layout {
-                        Layout::Fold(fold) => isa.fold(fold, codes, &mut lane),
-                        Layout::Blend(blend) => isa.blend(blend, codes, &mut scratch.slots, &mut lane),
-                        Layout::Deep(deep) => isa.deep(deep, codes, &mut lane),
-                        Layout::Walk(trees) => walk.add_trees(forest, &rows, trees, &mut lane),
+                by_group(sums, group, groups, |lane| {
+                    for layout in layouts {
+                        match layout {
+                            Layout::Fold(fold) => isa.fold(fold, codes, lane),
+                            Layout::Blend(blend) => isa.blend(blend, codes, &mut scratch.slots, lane),
+                            Layout::Deep(deep) => isa.deep(deep, codes, lane),
+                            Layout::Walk(trees) => walk.add_trees(forest, &rows, trees, lane),
+                        }
                     }
-                }
-                for (lane, sum) in lane.iter().zip(sums.iter_mut().skip(group).step_by(groups)) {
-                    *sum = *lane;
-                }
+                });
             }
         }
     }
+}
+
+impl FloatEngine {
+    fn of(forest: &Forest, isa: Isa) -> Option<Self> {
+        if !isa.folds() || !forest.trees().iter().all(fold::fits) {
+            return None;
+        }
+        let columns = FloatColumns::of(forest).filter(|columns| columns.columns.len() <= MAX_COLUMNS)?;
+        let groups = (0..forest.groups()).map(|group| {
+            let trees: Vec<Tree> =
+                forest.trees().iter().filter(|tree| tree.group == group).copied().collect();
+            let mut fold = Fold::default();
+            trees.chunks(fold::OCTET).for_each(|octet| fold.push(forest, octet, Columns::Floats(&columns)));
+            fold
+        });
+        let groups = groups.collect();
+        Some(FloatEngine { columns, groups })
+    }
+
+    fn add(&self, isa: Isa, forest: &Forest, rows: &Rows<'_>, sums: &mut [f32], scratch: &mut Scratch) {
+        let groups = forest.groups();
+        scratch.floats.resize(self.columns.columns.len().max(1), Floats([0.0; TILE]));
+        for (tile, sums) in sums.chunks_mut(TILE * groups).enumerate() {
+            let start = tile * TILE;
+            let rows = rows.slice(start..rows.len().min(start + TILE));
+            isa.floats(&self.columns, forest.sets(), &rows, &mut scratch.floats);
+            for (group, fold) in self.groups.iter().enumerate() {
+                by_group(sums, group, groups, |lane| isa.fold_floats(fold, &scratch.floats, lane));
+            }
+        }
+    }
+}
+
+/// Calls `add` with the sums of one group side by side, and puts them back.
+fn by_group(sums: &mut [f32], group: usize, groups: usize, add: impl FnOnce(&mut [f32; TILE])) {
+    let mut lane = [0.0f32; TILE];
+    for (lane, sum) in lane.iter_mut().zip(sums.iter().skip(group).step_by(groups)) {
+        *lane = *sum;
+    }
+    add(&mut lane);
+    for (lane, sum) in lane.iter().zip(sums.iter_mut().skip(group).step_by(groups)) {
+        *sum = *lane;
+    }
+}
+
+/// Whether coding a row costs more than bytes save: about two cycles for each value that is coded, against about three
+/// cycles for each split of 64 rows.
+fn floats_cost_less(forest: &Forest, quantiser: &Quantiser) -> bool {
+    let splits: usize = forest.trees().iter().map(|tree| (1 << tree.depth.min(fold::DEPTH)) - 1).sum();
+    3 * splits < 2 * TILE * quantiser.ranks.len()
 }
 
 /// The layout that suits a tree.
@@ -223,7 +307,7 @@ impl Layout {
         match run.first().map_or(Kind::Walk, |first| kind(forest, *first, codes, isa)) {
             Kind::Fold => {
                 let mut layout = Fold::default();
-                trees.chunks(fold::OCTET).for_each(|octet| layout.push(forest, octet, codes));
+                trees.chunks(fold::OCTET).for_each(|octet| layout.push(forest, octet, Columns::Bytes(codes)));
                 Layout::Fold(layout)
             }
             Kind::Blend => {
@@ -255,8 +339,10 @@ mod tests {
         fn every_path_gives_the_bits_of_the_definition(seed in any::<u64>(), count in 1usize..150) {
             let forest = Arc::new(testing::forest(seed));
             for isa in Isa::available() {
-                let engine = Engine::with_isa(forest.clone(), isa);
-                testing::agrees(&forest, count, seed, |rows, sums| engine.add(rows, sums));
+                for compare in [Compare::Cheapest, Compare::Bytes, Compare::Floats] {
+                    let engine = Engine::with_isa(forest.clone(), compare, isa);
+                    testing::agrees(&forest, count, seed, |rows, sums| engine.add(rows, sums));
+                }
             }
         }
     }

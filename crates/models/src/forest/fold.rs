@@ -5,8 +5,9 @@
 //! register. What remains, a bit per level, row and tree, is the number of the leaf, and leaves are looked up in
 //! registers. Only wide registers make this worthwhile, so that there is no portable form; [`super::blend`] serves elsewhere.
 
-use super::quantise::{ByteSplit, Codes, TILE};
-use super::{Forest, Node, Tree};
+use super::floats::FloatColumns;
+use super::quantise::{Codes, TILE};
+use super::{Forest, Node, Test, Tree};
 
 /// The deepest trees that are laid out so.
 pub(crate) const DEPTH: usize = 6;
@@ -14,17 +15,45 @@ pub(crate) const DEPTH: usize = 6;
 /// How many trees are folded together.
 pub(crate) const OCTET: usize = 8;
 
-/// A split that sends every row right.
-const PADDING: ByteSplit = ByteSplit { column: 0, bound: 0 };
-
 /// One split.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 #[repr(C)]
 pub(crate) struct FoldSplit {
     /// The column of the tile, in bytes from its start.
     pub(crate) column: u32,
-    /// The bound, four times, to be spread over a register by one load.
+    /// To be spread over a register by one load: the bound, four times; or its bits, where values are compared.
     pub(crate) bound: [u8; 4],
+}
+
+/// What is compared.
+#[derive(Clone, Copy)]
+pub(crate) enum Columns<'a> {
+    /// Byte codes.
+    Bytes(&'a Codes),
+    /// Values as they are.
+    Floats(&'a FloatColumns),
+}
+
+impl Columns<'_> {
+    fn len(self) -> usize {
+        match self {
+            Columns::Bytes(codes) => codes.columns(),
+            Columns::Floats(columns) => columns.columns.len(),
+        }
+    }
+
+    fn split(self, feature: u32, test: Test, default_left: bool) -> FoldSplit {
+        match self {
+            Columns::Bytes(codes) => {
+                let split = codes.split(feature, test, default_left);
+                FoldSplit { column: split.column * TILE as u32, bound: [split.bound; 4] }
+            }
+            Columns::Floats(columns) => {
+                let split = columns.split(feature, test, default_left);
+                FoldSplit { column: split.column * 4 * TILE as u32, bound: split.bound.to_ne_bytes() }
+            }
+        }
+    }
 }
 
 /// Up to eight consecutive trees of one group, padded to one depth.
@@ -56,41 +85,42 @@ pub(crate) fn fits(tree: &Tree) -> bool {
 
 impl Fold {
     /// Lays out up to eight trees.
-    pub(crate) fn push(&mut self, forest: &Forest, trees: &[Tree], codes: &Codes) {
-        // A tile has a column that nobody reads, so that padding has one to name.
-        self.columns = codes.columns().max(1);
+    pub(crate) fn push(&mut self, forest: &Forest, trees: &[Tree], columns: Columns<'_>) {
+        // Padding names the first column; a tile has one even where no split reads any.
+        self.columns = columns.len().max(1);
         let depth = trees.iter().map(|tree| tree.depth).max().unwrap_or(0).max(1);
         let (inner, ends) = ((1 << depth) - 1, 1 << depth);
+        let (splits, leaves) = (self.splits.len(), self.leaves.len());
         self.octets.push(Octet {
             depth: depth as u8,
             trees: trees.len() as u8,
-            splits: self.splits.len() as u32,
-            leaves: self.leaves.len() as u32,
+            splits: splits as u32,
+            leaves: leaves as u32,
         });
-        for tree in trees {
-            let (mut splits, mut leaves) = (vec![PADDING; inner], vec![0.0; ends]);
-            perfect(forest, tree, depth, codes, &mut |place, split| splits[place] = split, &mut leaves);
-            self.splits.extend(
-                splits
-                    .iter()
-                    .map(|split| FoldSplit { column: split.column * TILE as u32, bound: [split.bound; 4] }),
+        self.splits.resize(splits + OCTET * inner, FoldSplit::default());
+        self.leaves.resize(leaves + trees.len() * ends, 0.0);
+        for (index, tree) in trees.iter().enumerate() {
+            let mine = &mut self.splits[splits + index * inner..][..inner];
+            let leaves = &mut self.leaves[leaves + index * ends..][..ends];
+            perfect(
+                forest,
+                tree,
+                depth,
+                &mut |place, feature, test, default| {
+                    mine[place] = columns.split(feature, test, default);
+                },
+                leaves,
             );
-            self.leaves.extend(leaves);
-        }
-        for _ in trees.len()..OCTET {
-            let padding = FoldSplit { column: PADDING.column, bound: [PADDING.bound; 4] };
-            self.splits.extend(std::iter::repeat_n(padding, inner));
         }
     }
 }
 
-/// Pads a tree to a perfect one: calls `set` with the place, breadth-first, of every split that is there, and fills `leaves`.
+/// Pads a tree to a perfect one: calls `set` with the place, breadth-first, and the question of every split, and fills `leaves`.
 pub(crate) fn perfect(
     forest: &Forest,
     tree: &Tree,
     depth: usize,
-    codes: &Codes,
-    set: &mut dyn FnMut(usize, ByteSplit),
+    set: &mut dyn FnMut(usize, u32, Test, bool),
     leaves: &mut [f32],
 ) {
     let inner = (1 << depth) - 1;
@@ -99,7 +129,7 @@ pub(crate) fn perfect(
     while let Some((at, place)) = open.pop() {
         match forest.nodes()[at] {
             Node::Split { feature, left, default_left, test } => {
-                set(place, codes.split(feature, test, default_left));
+                set(place, feature, test, default_left);
                 open.push((left as usize, 2 * place + 1));
                 open.push((left as usize + 1, 2 * place + 2));
             }

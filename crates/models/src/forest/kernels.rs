@@ -9,6 +9,7 @@ mod vbmi;
 
 use super::blend::Blend;
 use super::deep::Deep;
+use super::floats::{FloatColumns, Floats};
 use super::fold::Fold;
 use super::lanes::Lanes;
 use super::quantise::{Bytes, Quantiser, TILE};
@@ -132,6 +133,33 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the value exists only where the processor has these instructions.
             Isa::Avx512 | Isa::Vbmi => unsafe { avx512::fold(fold, tile, sums) },
+            _ => debug_assert!(false, "only folding instruction sets get this layout"),
+        }
+    }
+
+    /// [`FloatColumns::tile`].
+    pub(crate) fn floats(
+        self,
+        columns: &FloatColumns,
+        sets: &[CategorySet],
+        rows: &Rows<'_>,
+        tile: &mut [Floats],
+    ) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the value exists only where the processor has these instructions.
+            Isa::Avx512 | Isa::Vbmi => unsafe { avx512::floats(columns, sets, rows, tile) },
+            _ => columns.tile(sets, rows, tile),
+        }
+    }
+
+    /// Adds the leaves of a tile to `sums`. Does nothing where [`Isa::folds`] is false.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is no kernel"))]
+    pub(crate) fn fold_floats(self, fold: &Fold, tile: &[Floats], sums: &mut [f32; TILE]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the value exists only where the processor has these instructions.
+            Isa::Avx512 | Isa::Vbmi => unsafe { avx512::fold_floats(fold, tile, sums) },
             _ => debug_assert!(false, "only folding instruction sets get this layout"),
         }
     }

@@ -4,7 +4,7 @@
 //! bounds of the nodes at which 64 trees have arrived are chosen by the answers so far, and one byte permute and one
 //! compare answer all 64. Leaves are summed one by one in the order of the trees.
 
-use super::quantise::{ByteSplit, Codes};
+use super::quantise::Codes;
 use super::{Forest, Tree};
 
 /// How many trees are walked together.
@@ -79,13 +79,14 @@ impl Lanes {
         self.nodes.resize(nodes + inner, padding);
         self.leaves.resize(leaves + ends * ABREAST, 0.0);
         for (lane, tree) in trees.iter().enumerate() {
-            let mut set = |place: usize, split: ByteSplit| {
-                let node = &mut self.nodes[nodes + place];
-                node.column[lane] = split.column as u8;
-                node.bound[lane] = split.bound;
-            };
             let table = &mut self.leaves[leaves + lane * ends..][..ends];
-            super::fold::perfect(forest, tree, depth, codes, &mut set, table);
+            let nodes = &mut self.nodes[nodes..];
+            let mut set = |place: usize, feature, test, default| {
+                let split = codes.split(feature, test, default);
+                nodes[place].column[lane] = split.column as u8;
+                nodes[place].bound[lane] = split.bound;
+            };
+            super::fold::perfect(forest, tree, depth, &mut set, table);
         }
     }
 }

@@ -75,20 +75,14 @@ impl<'a> Rows<'a> {
         self.needed
     }
 
-    /// The value at a place of a row, unchecked in release builds.
-    ///
-    /// # Safety
-    /// The row is below [`Rows::len`], and the place below [`Rows::needed`].
-    #[expect(unsafe_code, reason = "the check in `new` holds for every row; kernels read millions of values")]
-    #[inline]
-    pub(crate) unsafe fn value(&self, row: usize, place: usize) -> f32 {
-        debug_assert!(row < self.len && place < self.needed);
-        // SAFETY: `new` has checked that the last row holds `needed` values.
-        unsafe { *self.data.get_unchecked(row * self.stride + place) }
+    /// All values, and how far rows are apart. Row `r` has [`Rows::needed`] values from `r * stride` on.
+    pub(crate) fn parts(&self) -> (&'a [f32], usize) {
+        (self.data, self.stride)
     }
 
     /// These rows alone.
     pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.len, "the rows are among these");
         let start = (range.start * self.stride).min(self.data.len());
         Rows { data: &self.data[start..], len: range.len(), ..*self }
     }

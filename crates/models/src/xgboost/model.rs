@@ -261,7 +261,8 @@ impl Settings {
         let invalid =
             |error: &dyn std::fmt::Display| BuildError::Invalid(format!("{}: {error}", self.path.display()));
         let bytes = Booster::bytes(&self.path).map_err(|error| invalid(&error))?;
-        let booster = Booster::read(&bytes, &LoadOptions { iterations }).map_err(|error| invalid(&error))?;
+        let booster = Booster::read(&bytes, &LoadOptions { iterations, ..LoadOptions::default() })
+            .map_err(|error| invalid(&error))?;
         let version = version(&self.path, self.version.as_deref(), &bytes);
         XgboostModel::with(&version, booster, self.features, self.class, self.output)
             .map_err(|error| invalid(&error))

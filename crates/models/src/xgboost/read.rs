@@ -231,7 +231,7 @@ impl Learner {
                     let path = format!("learner.gradient_booster.model.trees[{}]", error.tree());
                     (path, Problem::Unsupported(error.to_string()))
                 })?;
-                Ensemble::Trees(Box::new(Engine::new(Arc::new(forest))))
+                Ensemble::Trees(Box::new(Engine::comparing(Arc::new(forest), options.compare)))
             }
             "gblinear" => {
                 let expected = (features + 1) * groups;

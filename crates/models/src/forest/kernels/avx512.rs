@@ -4,9 +4,11 @@
 //! checked forests, hold columns below [`Quantiser::columns`] only, and every function asserts that its tile is that wide.
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
 use super::super::blend::{Blend, LEAVES, SLOTS};
 use super::super::deep::{Deep, SLACK};
+use super::super::floats::{FloatColumns, Floats};
 use super::super::fold::{Fold, FoldSplit, OCTET};
 use super::super::quantise::{Block, Bytes, MISSING, Quantiser, RankColumns, TILE};
 use super::super::rows::Rows;
@@ -53,7 +55,7 @@ fn column<const LONG: bool>(quantiser: &Quantiser, ranks: &RankColumns, rows: &R
     let blocks = &quantiser.blocks[ranks.start as usize..];
     for (row, code) in codes.0.iter_mut().enumerate().take(rows.len()) {
         // SAFETY: rows are checked to hold their columns when they are made; `blocks` are those of `ranks`.
-        *code = unsafe { rank::<LONG>(blocks.as_ptr(), rows.value(row, column)) };
+        *code = unsafe { rank::<LONG>(blocks.as_ptr(), value(rows, row, column)) };
     }
 }
 
@@ -74,6 +76,34 @@ pub(super) unsafe fn rank<const LONG: bool>(blocks: *const Block, value: f32) ->
         let block = _mm512_load_ps(blocks.add(1 + reached as usize).cast());
         (16 * reached + _mm512_cmp_ps_mask::<_CMP_LE_OQ>(block, spread).count_ones()) as u8
     }
+}
+
+/// [`FloatColumns::tile`].
+#[target_feature(enable = "avx512f")]
+pub(super) fn floats(columns: &FloatColumns, sets: &[CategorySet], rows: &Rows<'_>, tile: &mut [Floats]) {
+    assert!(rows.len() <= TILE, "a tile has 64 rows");
+    if any_missing(rows) || columns.columns.iter().any(|column| column.set.is_some()) {
+        return columns.tile(sets, rows, tile);
+    }
+    for (column, out) in columns.columns.iter().zip(tile) {
+        let place = rows.columns()[column.feature as usize];
+        for (row, out) in out.0.iter_mut().enumerate().take(rows.len()) {
+            // SAFETY: rows are checked to hold their columns when they are made.
+            *out = unsafe { value(rows, row, place) };
+        }
+    }
+}
+
+/// The value at a place of a row, unchecked.
+///
+/// # Safety
+/// The row is below [`Rows::len`], and the place below [`Rows::needed`].
+#[inline]
+unsafe fn value(rows: &Rows<'_>, row: usize, place: usize) -> f32 {
+    debug_assert!(row < rows.len() && place < rows.needed());
+    let (data, stride) = rows.parts();
+    // SAFETY: rows are checked, when they are made, to hold `needed` values each.
+    unsafe { *data.get_unchecked(row * stride + place) }
 }
 
 /// Whether a value that the forest reads may be missing; looking at whole rows is cheaper than at each value in turn.
@@ -153,28 +183,42 @@ unsafe fn gather_leaves(numbers: __m512i, leaves: *const f32, sums: *mut f32) {
     }
 }
 
-/// Adds the leaves of a [`Fold`].
+/// Adds the leaves of a [`Fold`] over byte codes.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq")]
 pub(super) fn fold(fold: &Fold, tile: &[Bytes], sums: &mut [f32; TILE]) {
     assert!(tile.len() >= fold.columns, "the tile is as wide as the layout needs");
-    let tile = tile.as_ptr().cast::<u8>();
+    // SAFETY: splits are over byte codes and name columns of the tile.
+    unsafe { octets::<false>(fold, tile.as_ptr().cast(), sums) };
+}
+
+/// Adds the leaves of a [`Fold`] over values.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq")]
+pub(super) fn fold_floats(fold: &Fold, tile: &[Floats], sums: &mut [f32; TILE]) {
+    assert!(tile.len() >= fold.columns, "the tile is as wide as the layout needs");
+    // SAFETY: splits are over values and name columns of the tile.
+    unsafe { octets::<true>(fold, tile.as_ptr().cast(), sums) };
+}
+
+/// # Safety
+/// Splits are over values if `FLOATS` and else over byte codes, and name columns of the tile.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq")]
+unsafe fn octets<const FLOATS: bool>(fold: &Fold, tile: *const u8, sums: &mut [f32; TILE]) {
     for octet in &fold.octets {
         let splits = &fold.splits[octet.splits as usize..];
         let leaves = &fold.leaves[octet.leaves as usize..];
-        let depth = octet.depth as usize;
-        assert!(
-            splits.len() >= OCTET * ((1 << depth) - 1) && leaves.len() >= (octet.trees as usize) << depth
-        );
-        // SAFETY: splits for eight trees and leaves for the real ones are there, and splits name columns of the tile.
+        let (depth, trees) = (octet.depth as usize, octet.trees as usize);
+        assert!(splits.len() >= OCTET * ((1 << depth) - 1) && leaves.len() >= trees << depth);
+        // SAFETY: splits for eight trees and leaves for the real ones are there; the caller's promise.
         unsafe {
-            let (splits, leaves, trees) = (splits.as_ptr(), leaves.as_ptr(), octet.trees as usize);
+            let (splits, leaves) = (splits.as_ptr(), leaves.as_ptr());
             match depth {
-                1 => octet_of::<1>(splits, leaves, trees, tile, sums),
-                2 => octet_of::<2>(splits, leaves, trees, tile, sums),
-                3 => octet_of::<3>(splits, leaves, trees, tile, sums),
-                4 => octet_of::<4>(splits, leaves, trees, tile, sums),
-                5 => octet_of::<5>(splits, leaves, trees, tile, sums),
-                _ => octet_of::<6>(splits, leaves, trees, tile, sums),
+                1 => octet_of::<1, FLOATS>(splits, leaves, trees, tile, sums),
+                2 => octet_of::<2, FLOATS>(splits, leaves, trees, tile, sums),
+                3 => octet_of::<3, FLOATS>(splits, leaves, trees, tile, sums),
+                4 => octet_of::<4, FLOATS>(splits, leaves, trees, tile, sums),
+                5 => octet_of::<5, FLOATS>(splits, leaves, trees, tile, sums),
+                _ => octet_of::<6, FLOATS>(splits, leaves, trees, tile, sums),
             }
         }
     }
@@ -187,10 +231,10 @@ struct Masks([u64; OCTET]);
 
 /// # Safety
 /// There are `2^DEPTH - 1` splits for each of eight trees, and `2^DEPTH` leaves for each of `trees`, at most eight.
-/// Splits name columns of the tile.
+/// Splits are over values if `FLOATS` and else over byte codes, and name columns of the tile.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq")]
-unsafe fn octet_of<const DEPTH: usize>(
+unsafe fn octet_of<const DEPTH: usize, const FLOATS: bool>(
     splits: *const FoldSplit,
     leaves: *const f32,
     trees: usize,
@@ -198,17 +242,27 @@ unsafe fn octet_of<const DEPTH: usize>(
     sums: &mut [f32; TILE],
 ) {
     let inner = (1 << DEPTH) - 1;
-    let mut masks = [Masks([0; OCTET]); 63];
+    let mut masks = [const { MaybeUninit::<Masks>::uninit() }; 63];
     for tree in 0..OCTET {
         // SAFETY: the caller's promise.
         let mine = unsafe { splits.add(tree * inner) };
         for (node, masks) in masks[..inner].iter_mut().enumerate() {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller's promise; a mask has a place for each of eight trees.
             unsafe {
                 let split = &*mine.add(node);
-                let bound = _mm512_set1_epi32(i32::from_ne_bytes(split.bound));
-                let codes = _mm512_load_si512(tile.add(split.column as usize).cast());
-                masks.0[tree] = _mm512_cmplt_epu8_mask(codes, bound);
+                let codes = tile.add(split.column as usize);
+                let mask = masks.as_mut_ptr().cast::<u64>().add(tree);
+                if FLOATS {
+                    let bound = _mm512_set1_ps(f32::from_ne_bytes(split.bound));
+                    for quarter in 0..4 {
+                        let values = _mm512_load_ps(codes.cast::<f32>().add(16 * quarter));
+                        let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(values, bound);
+                        mask.cast::<u16>().add(quarter).write(below);
+                    }
+                } else {
+                    let bound = _mm512_set1_epi32(i32::from_ne_bytes(split.bound));
+                    mask.write(_mm512_cmplt_epu8_mask(_mm512_load_si512(codes.cast()), bound));
+                }
             }
         }
     }
@@ -217,8 +271,8 @@ unsafe fn octet_of<const DEPTH: usize>(
     for level in 0..DEPTH {
         let (start, width) = ((1 << level) - 1, 1usize << level);
         let node = |at: usize| {
-            // SAFETY: 64 aligned bytes.
-            unsafe { _mm512_load_si512(masks[start + at].0.as_ptr().cast()) }
+            // SAFETY: 64 aligned bytes, all of them written above.
+            unsafe { _mm512_load_si512(masks[start + at].as_ptr().cast()) }
         };
         ways[level] = match level {
             0 => node(0),
