@@ -13,3 +13,9 @@ $(XGBOOST)/.stamp: tests/python/xgboost.txt
 	$(PYTHON) -m venv $(XGBOOST)/venv
 	$(XGBOOST)/venv/bin/pip install --quiet --disable-pip-version-check --target $(XGBOOST) -r $<
 	@touch $@
+
+# The bench of forests compares with it.
+bench: export XGBOOST_LIB_DIR := $(XGBOOST_LIB)
+ifeq ($(BENCH),forest)
+bench: $(XGBOOST)/.stamp
+endif
