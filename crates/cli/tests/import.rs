@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Place, folder_holds};
+use common::{Place, files, folder_holds};
 
 const EVENTS: &str = "\
 who,what,did,at
@@ -28,7 +28,10 @@ fn an_import_counts_what_it_wrote_and_a_second_one_writes_nothing() {
         .says("channel message 2 2024-01-01 10:05:00 2024-01-01 10:05:00")
         .says("interactions: 5 new, 0 already there")
         .says("relations: 2 put");
+    let logged = files(&place.path().join("data/log"), "parquet");
+    assert!(!logged.is_empty(), "what is imported is in the event log too");
     place.run(&command).code(0).says("interactions: 0 new, 5 already there");
+    assert_eq!(files(&place.path().join("data/log"), "parquet"), logged);
 }
 
 #[test]

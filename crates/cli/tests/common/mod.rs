@@ -144,3 +144,18 @@ pub(crate) fn folder_holds(folder: &Path, bytes: &[u8]) -> bool {
         std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes)
     })
 }
+
+/// The files with an extension in a folder and the folders in it, sorted.
+pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
