@@ -14,7 +14,7 @@ use clap::Args;
 use recommend_core::{Clock, SystemClock, Timestamp};
 use recommend_server::proto::ListRecommendersRequest;
 use recommend_server::proto::recommend_service_client::RecommendServiceClient;
-use recommend_server::{Config, Deployment, RunningServer};
+use recommend_server::{Deployment, RunningServer};
 use recommend_simulator::{Personas, Settings, Workspace};
 
 use crate::exit::Exit;
@@ -91,12 +91,16 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
     stage::clear(&args.data)?;
     let (grpc, http) = if args.serve { (50_051, 8_080) } else { (0, 0) };
     let config = stage::config(&args.data, grpc, http)?;
-    let words = Words::new(descriptions(&config));
+    let words = Words::new(config.features.describe());
     let deployment = Deployment::open(&args.data, &config.log).await?;
     let written = stage::write(&workspace, &deployment).await?;
     print(&paint.dim(&format!("  written   {} into {}", stage::speed(&written), args.data.display())));
     let server = stage::serve(config, deployment).await?;
-    print(&paint.dim(&format!("  serving   gRPC on {}, HTTP on {}\n", server.grpc_addr(), server.http_addr())));
+    print(&paint.dim(&format!(
+        "  serving   gRPC on {}, HTTP on {}\n",
+        server.grpc_addr(),
+        server.http_addr()
+    )));
 
     let outcome = perform(&args, &workspace, &words, &server, paint).await;
     if outcome.is_ok() {
@@ -170,12 +174,6 @@ fn check(rounds: &Rounds) -> Result<()> {
         rounds.by_chance
     );
     Ok(())
-}
-
-/// The descriptions of the declared features.
-fn descriptions(config: &Config) -> Vec<(String, String)> {
-    let described = config.features.describe().into_iter().filter(|feature| !feature.description.is_empty());
-    described.map(|feature| (feature.name.to_string(), feature.description)).collect()
 }
 
 /// The full hour before now: the demo of one seed is the same for that long.

@@ -84,7 +84,7 @@ impl<'a> Personas<'a> {
                 self.owned(person).count() > 1
                     && self.owned(person).any(|at| {
                         let channel = &self.workspace.channels()[at];
-                        channel.liveness(self.now) < 0.05 && self.now.since(channel.created) > days(31)
+                        channel.liveness(self.now) < 0.002 && self.now.since(channel.created) > days(31)
                     })
             }
             "invite-reminder" => self.workspace.people()[person].manager,

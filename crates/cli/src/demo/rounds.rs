@@ -11,8 +11,9 @@ use tonic::transport::Channel;
 
 /// What a product would show.
 const SLATE: u32 = 5;
-/// The first request builds the derived tables of a recommender; later ones take what the server's timeout gives.
-const WARM_UP: Duration = Duration::from_secs(20);
+/// The first request builds the derived tables of a recommender, and a debug build on a busy machine is slow: the demo
+/// shows how long answers take, and does not cut them off.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What came of asking one recommender.
 #[derive(Debug)]
@@ -79,9 +80,7 @@ impl Asker<'_> {
             );
         };
         let started = Instant::now();
-        let mut request = tonic::Request::new(self.request(corpus, source, &hero, false));
-        request.set_timeout(WARM_UP);
-        let warm = self.client.recommend(request).await.with_context(|| failed(corpus, source))?.into_inner();
+        let warm = self.ask(corpus, source, &hero, false).await?;
         let first = started.elapsed();
         let mut rounds = Rounds {
             corpus: corpus.to_owned(),
@@ -102,9 +101,7 @@ impl Asker<'_> {
         let mut clicks = Vec::new();
         for (number, ask) in asks.iter().cycle().take(self.rounds).enumerate() {
             let started = Instant::now();
-            let request = self.request(corpus, source, ask, false);
-            let answer =
-                self.client.recommend(request).await.with_context(|| failed(corpus, source))?.into_inner();
+            let answer = self.ask(corpus, source, ask, false).await?;
             rounds.trips.push(started.elapsed());
             self.look(&mut rounds, ask, &answer, number as u64, &mut clicks)?;
         }
@@ -112,17 +109,21 @@ impl Asker<'_> {
         rounds.wanted /= self.rounds.max(1) as f64;
         rounds.by_chance /= self.rounds.max(1) as f64;
 
-        let request = self.request(corpus, source, &hero, true);
-        rounds.answer =
-            self.client.recommend(request).await.with_context(|| failed(corpus, source))?.into_inner();
+        rounds.answer = self.ask(corpus, source, &hero, true).await?;
         rounds.impressions += rounds.answer.recommendations.len();
         rounds.requests += 1;
         rounds.recorded = self.record(clicks).await?;
         Ok(rounds)
     }
 
-    fn request(&self, corpus: &str, source: &str, ask: &Ask, explain: bool) -> proto::RecommendRequest {
-        proto::RecommendRequest {
+    async fn ask(
+        &mut self,
+        corpus: &str,
+        source: &str,
+        ask: &Ask,
+        explain: bool,
+    ) -> Result<proto::RecommendResponse> {
+        let mut request = tonic::Request::new(proto::RecommendRequest {
             tenant: self.workspace.settings().tenant.clone(),
             user: self.workspace.people()[ask.person].id.clone(),
             corpus: corpus.to_owned(),
@@ -132,7 +133,10 @@ impl Asker<'_> {
             explain,
             time: Some(stamp(self.now)),
             ..proto::RecommendRequest::default()
-        }
+        });
+        request.set_timeout(PATIENCE);
+        let answer = self.client.recommend(request).await;
+        Ok(answer.with_context(|| format!("asking {corpus}/{source}"))?.into_inner())
     }
 
     /// Lets the person look at the slate, and judges it by what the person wants.
@@ -205,10 +209,6 @@ impl Asker<'_> {
 pub(crate) fn entities(codec: IdCodec, answer: &proto::RecommendResponse) -> Result<Vec<EntityId>> {
     let number = |recommended: &proto::Recommendation| Ok(EntityId(codec.encode(&recommended.entity)?));
     answer.recommendations.iter().map(number).collect()
-}
-
-fn failed(corpus: &str, source: &str) -> String {
-    format!("asking {corpus}/{source}")
 }
 
 fn stamp(time: Timestamp) -> prost_types::Timestamp {
