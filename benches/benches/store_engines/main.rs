@@ -134,6 +134,9 @@ struct Damage {
     wrong: usize,
 }
 
+/// One figure of a damage, by name.
+type Count = (&'static str, fn(&Damage) -> usize);
+
 /// Damages one file at a time in a copy of a small store, and looks at what opening it gives.
 fn damage<E: Engine>(flips: bool) -> Result<Damage, Failure> {
     const RECORDS: u64 = 5_000;
@@ -236,7 +239,7 @@ fn compare<E: Engine + 'static, P: Engine + 'static>(report: &mut Report) -> Res
     report.versus("on disk, 60-byte records", "bytes/record", mine, P::NAME, theirs, Better::Less);
     for (case, flips) in [("300 truncations", false), ("300 bit flips", true)] {
         let (ours, peer) = (damage::<E>(flips)?, damage::<P>(flips)?);
-        let counts: [(&str, fn(&Damage) -> usize); 5] = [
+        let counts: [Count; 5] = [
             ("refused", |damage| damage.refused),
             ("opened, all there", |damage| damage.same),
             ("opened, a prefix", |damage| damage.prefix),

@@ -94,8 +94,7 @@ async fn aggregates(
     let mut times = Vec::new();
     // The first rounds gather the distinct users of entities that nobody asked about before.
     for round in 0..1_200 {
-        let entities: Vec<_> =
-            (0..candidates).map(|_| EntityId(random.random_range(0..ENTITIES))).collect();
+        let entities: Vec<_> = (0..candidates).map(|_| EntityId(random.random_range(0..ENTITIES))).collect();
         let user = UserId(random.random_range(0..USERS));
         let subject = Subject { tenant: TENANT, user, corpus: &corpus, entities: &entities, now };
         let started = Instant::now();

@@ -43,6 +43,7 @@ mod aggregate;
 mod buckets;
 mod change;
 mod columns;
+mod decode;
 mod disk;
 mod durable;
 mod encode;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use recommend_core::{IdCodec, TenantId};
 
 use super::change::Change;
+use super::decode::decode;
 use super::disk::{Disk, OpenFile};
 use super::durable::DurableWriter;
-use super::encode::decode;
 use super::memory::Memory;
 use super::staging::Staging;
 use super::tenant::Tenant;
