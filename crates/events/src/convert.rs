@@ -5,13 +5,14 @@
 //! are durable.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use crate::disk::{Disk, make_dirs, write_whole};
+use crate::disk::Disk;
 use crate::error::LogError;
 use crate::schema::{Partition, Table, day};
 use crate::segment::{Damage, DamageKind, SegmentReader, SegmentRecord, read_segment};
-use crate::table::{Impressions, Interactions, Requests};
+use crate::table::{Destination, Impressions, Interactions, Requests};
 
 /// How the names of segments end, and of those that are kept because their bytes are not what was written.
 pub(crate) const SEGMENT: &str = "seg";
@@ -29,7 +30,7 @@ pub(crate) struct Converted {
 ///
 /// # Errors
 /// When it cannot be read or a file cannot be written; nothing is lost then, and it can be tried again.
-pub(crate) fn convert(disk: &dyn Disk, log: &Path, segment: &Path) -> Result<Converted, LogError> {
+pub(crate) fn convert(disk: &Arc<dyn Disk>, log: &Path, segment: &Path) -> Result<Converted, LogError> {
     let keep = |damage: &str| {
         tracing::error!(segment = %segment.display(), damage, "a damaged segment of the event log is kept");
         disk.rename(segment, &segment.with_extension(DAMAGED)).map_err(LogError::io("renaming", segment))
@@ -45,17 +46,7 @@ pub(crate) fn convert(disk: &dyn Disk, log: &Path, segment: &Path) -> Result<Con
         }
         other => other?,
     };
-    let files = files(&mut reader, log, segment)?;
-    let mut converted = Converted::default();
-    for (path, bytes) in files {
-        let write = || {
-            make_dirs(disk, path.parent().unwrap_or(log))?;
-            write_whole(disk, &path, &bytes)
-        };
-        write().map_err(LogError::io("writing", &path))?;
-        converted.files += 1;
-        converted.bytes += bytes.len() as u64;
-    }
+    let converted = tables(disk, &mut reader, log, segment)?;
     match reader.damage() {
         Some(damage @ Damage { kind: DamageKind::Corrupt, .. }) => keep(&damage.to_string())?,
         _ => disk.remove(segment).map_err(LogError::io("removing", segment))?,
@@ -64,13 +55,19 @@ pub(crate) fn convert(disk: &dyn Disk, log: &Path, segment: &Path) -> Result<Con
     Ok(converted)
 }
 
-/// The Parquet files of a segment, whole in memory, in the order of their paths.
-fn files(
+/// Writes the Parquet files of a segment, in the order of their partitions.
+fn tables(
+    disk: &Arc<dyn Disk>,
     reader: &mut SegmentReader,
     log: &Path,
     segment: &Path,
-) -> Result<BTreeMap<PathBuf, Vec<u8>>, LogError> {
-    let stem = segment.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+) -> Result<Converted, LogError> {
+    let stem: Arc<str> = segment.file_stem().unwrap_or_default().to_string_lossy().into();
+    let destination = |partition: &Partition, table: Table, name: String| Destination {
+        disk: disk.clone(),
+        path: partition.folder(log, table).join(name + ".parquet"),
+        segment: stem.clone(),
+    };
     let bad = |error| LogError::parquet(segment, error);
     let mut requests: BTreeMap<Partition, Requests> = BTreeMap::new();
     let mut impressions: BTreeMap<(Partition, u64), Impressions> = BTreeMap::new();
@@ -86,22 +83,27 @@ fn files(
                 };
                 if !request.entities.is_empty() {
                     entry(&mut impressions, (partition.clone(), pipeline.schema), || {
-                        Impressions::new(&stem, pipeline)
+                        let name = format!("{stem}-{:016x}", pipeline.schema);
+                        Impressions::new(&destination(&partition, Table::Impressions, name), pipeline)
                     })
                     .and_then(|table| table.push(&request))
                     .map_err(bad)?;
                 }
-                entry(&mut requests, partition, || Requests::new(&stem))
-                    .and_then(|table| table.push(&request))
-                    .map_err(bad)?;
+                entry(&mut requests, partition.clone(), || {
+                    Requests::new(&destination(&partition, Table::Requests, stem.to_string()))
+                })
+                .and_then(|table| table.push(&request))
+                .map_err(bad)?;
             }
             SegmentRecord::Interactions(rows) => {
                 for row in rows {
                     let partition =
                         Partition { corpus: row.corpus.clone(), source: None, day: day(row.time.millis()) };
-                    entry(&mut interactions, partition, || Interactions::new(&stem))
-                        .and_then(|table| table.push(&row))
-                        .map_err(bad)?;
+                    entry(&mut interactions, partition.clone(), || {
+                        Interactions::new(&destination(&partition, Table::Interactions, stem.to_string()))
+                    })
+                    .and_then(|table| table.push(&row))
+                    .map_err(bad)?;
                 }
             }
             SegmentRecord::Mark(_) => {}
@@ -111,20 +113,14 @@ fn files(
         let source = std::io::Error::other(damage.reason.clone());
         return Err(LogError::io("reading", segment)(source));
     }
-    let mut files = BTreeMap::new();
-    for (partition, table) in requests {
-        let path = partition.folder(log, Table::Requests).join(format!("{stem}.parquet"));
-        files.insert(path, table.finish().map_err(bad)?);
+    let mut converted = Converted::default();
+    let sizes = requests.into_values().map(Requests::finish);
+    let sizes = sizes.chain(impressions.into_values().map(Impressions::finish));
+    for size in sizes.chain(interactions.into_values().map(Interactions::finish)) {
+        converted.files += 1;
+        converted.bytes += size.map_err(bad)?;
     }
-    for ((partition, schema), table) in impressions {
-        let path = partition.folder(log, Table::Impressions).join(format!("{stem}-{schema:016x}.parquet"));
-        files.insert(path, table.finish().map_err(bad)?);
-    }
-    for (partition, table) in interactions {
-        let path = partition.folder(log, Table::Interactions).join(format!("{stem}.parquet"));
-        files.insert(path, table.finish().map_err(bad)?);
-    }
-    Ok(files)
+    Ok(converted)
 }
 
 /// The table of a key, made at its first use.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where the log writes. Everything that changes a file or a folder goes through here; reading does not.
 pub trait Disk: Send + Sync + fmt::Debug {
@@ -117,17 +117,39 @@ pub(crate) fn make_dirs(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     disk.sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
-/// Writes a file whole or not at all: under a temporary name, durable, then renamed, the name durable too.
+/// Writes a file whole or not at all.
 pub(crate) fn write_whole(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(TEMPORARY);
-    let temporary = path.with_file_name(name);
-    let mut file = disk.create(&temporary)?;
+    let mut file = Unfinished::create(disk, path)?;
     file.append(bytes)?;
-    file.sync()?;
-    drop(file);
-    disk.rename(&temporary, path)?;
-    disk.sync_dir(path.parent().unwrap_or(Path::new(".")))
+    file.finish(disk, path)
+}
+
+/// A file under a temporary name; it gets its own once it is durable, and so is there whole or not at all.
+pub(crate) struct Unfinished {
+    temporary: PathBuf,
+    file: Box<dyn DiskFile>,
+}
+
+impl Unfinished {
+    pub(crate) fn create(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(TEMPORARY);
+        let temporary = path.with_file_name(name);
+        let file = disk.create(&temporary)?;
+        Ok(Unfinished { temporary, file })
+    }
+
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.append(bytes)
+    }
+
+    /// Makes the file durable, then its name.
+    pub(crate) fn finish(mut self, disk: &dyn Disk, path: &Path) -> io::Result<()> {
+        self.file.sync()?;
+        drop(self.file);
+        disk.rename(&self.temporary, path)?;
+        disk.sync_dir(path.parent().unwrap_or(Path::new(".")))
+    }
 }
 
 /// How the names of files end that are not finished.

@@ -90,7 +90,7 @@ impl Converter {
                 break;
             }
             let Some(segment) = self.waiting.pop_front() else { break };
-            match convert(&*self.disk, &self.log, &segment) {
+            match convert(&self.disk, &self.log, &segment) {
                 Ok(converted) => {
                     self.counters.waiting_segments.fetch_sub(1, Ordering::Relaxed);
                     Counters::add(&self.counters.converted_segments, 1);

@@ -8,13 +8,14 @@ use arrow::array::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 
-use super::{BATCH_ROWS, Keys, ParquetFile, texts, times};
+use super::file::TableFile;
+use super::{BATCH_ROWS, Destination, Keys, take, texts, times};
 use crate::schema::{self, SCHEMA_KEY};
 use crate::segment::{Pipeline, SegmentRequest};
 
 /// The rows of one file of `impressions`: one feature schema.
 pub(crate) struct Impressions {
-    file: ParquetFile,
+    file: TableFile,
     request: Keys,
     time: Vec<i64>,
     position: Vec<u32>,
@@ -27,11 +28,11 @@ pub(crate) struct Impressions {
 }
 
 impl Impressions {
-    pub(crate) fn new(segment: &str, pipeline: &Pipeline) -> Result<Self, ParquetError> {
+    pub(crate) fn new(destination: &Destination, pipeline: &Pipeline) -> Result<Self, ParquetError> {
         let width = pipeline.features.len();
         let more = vec![KeyValue::new(SCHEMA_KEY.to_owned(), format!("{:016x}", pipeline.schema))];
         Ok(Impressions {
-            file: ParquetFile::new(schema::impressions(&pipeline.features), segment, more, width)?,
+            file: TableFile::new(destination, schema::impressions(&pipeline.features), more)?,
             request: Keys::default(),
             time: Vec::new(),
             position: Vec::new(),
@@ -70,22 +71,23 @@ impl Impressions {
         if self.time.is_empty() {
             return Ok(());
         }
-        let float = |column: &mut Vec<f32>| Arc::new(Float32Array::from(std::mem::take(column))) as ArrayRef;
+        let float = |column: &mut Vec<f32>| Arc::new(Float32Array::from(take(column))) as ArrayRef;
         let mut columns = vec![
             self.request.take()?,
             times(&mut self.time),
-            Arc::new(UInt32Array::from(std::mem::take(&mut self.position))),
-            Arc::new(UInt64Array::from(std::mem::take(&mut self.entity))),
+            Arc::new(UInt32Array::from(take(&mut self.position))),
+            Arc::new(UInt64Array::from(take(&mut self.entity))),
             float(&mut self.score),
             float(&mut self.propensity),
             Arc::new(self.fetchers.finish()),
-            Arc::new(BooleanArray::from(std::mem::take(&mut self.shown))),
+            Arc::new(BooleanArray::from(take(&mut self.shown))),
         ];
         columns.extend(self.features.iter_mut().map(float));
         self.file.write(columns)
     }
 
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+    /// Makes the file durable; how many bytes it has.
+    pub(crate) fn finish(mut self) -> Result<u64, ParquetError> {
         self.flush()?;
         self.file.finish()
     }

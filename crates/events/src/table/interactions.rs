@@ -5,13 +5,14 @@ use std::sync::Arc;
 use arrow::array::{Float32Array, StringBuilder, UInt64Array};
 use parquet::errors::ParquetError;
 
-use super::{BATCH_ROWS, Keys, ParquetFile, times};
+use super::file::TableFile;
+use super::{BATCH_ROWS, Destination, Keys, take, times};
 use crate::row::InteractionRow;
 use crate::schema;
 
 /// The rows of one file of `interactions`.
 pub(crate) struct Interactions {
-    file: ParquetFile,
+    file: TableFile,
     id: Keys,
     request: Keys,
     /// Tenant, user, entity.
@@ -22,9 +23,9 @@ pub(crate) struct Interactions {
 }
 
 impl Interactions {
-    pub(crate) fn new(segment: &str) -> Result<Self, ParquetError> {
+    pub(crate) fn new(destination: &Destination) -> Result<Self, ParquetError> {
         Ok(Interactions {
-            file: ParquetFile::new(schema::interactions(), segment, Vec::new(), 0)?,
+            file: TableFile::new(destination, schema::interactions(), Vec::new())?,
             id: Keys::default(),
             request: Keys::default(),
             numbers: Default::default(),
@@ -51,7 +52,7 @@ impl Interactions {
             return Ok(());
         }
         let [tenant, user, entity] =
-            std::mem::take(&mut self.numbers).map(|column| Arc::new(UInt64Array::from(column)));
+            self.numbers.each_mut().map(|column| Arc::new(UInt64Array::from(take(column))));
         self.file.write(vec![
             self.id.take()?,
             self.request.take()?,
@@ -60,11 +61,12 @@ impl Interactions {
             entity,
             Arc::new(self.kind.finish()),
             times(&mut self.time),
-            Arc::new(Float32Array::from(std::mem::take(&mut self.value))),
+            Arc::new(Float32Array::from(take(&mut self.value))),
         ])
     }
 
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+    /// Makes the file durable; how many bytes it has.
+    pub(crate) fn finish(mut self) -> Result<u64, ParquetError> {
         self.flush()?;
         self.file.finish()
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use arrow::array::{ListBuilder, StringBuilder, UInt32Array, UInt64Array};
 use parquet::errors::ParquetError;
 
-use super::{BATCH_ROWS, Keys, ParquetFile, texts, times};
+use super::file::TableFile;
+use super::{BATCH_ROWS, Destination, Keys, take, texts, times};
 use crate::schema;
 use crate::segment::SegmentRequest;
 
 /// The rows of one file of `requests`.
 pub(crate) struct Requests {
-    file: ParquetFile,
+    file: TableFile,
     request: Keys,
     time: Vec<i64>,
     /// Tenant, user, schema, latency, seed.
@@ -24,9 +25,9 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn new(segment: &str) -> Result<Self, ParquetError> {
+    pub(crate) fn new(destination: &Destination) -> Result<Self, ParquetError> {
         Ok(Requests {
-            file: ParquetFile::new(schema::requests(), segment, Vec::new(), 0)?,
+            file: TableFile::new(destination, schema::requests(), Vec::new())?,
             request: Keys::default(),
             time: Vec::new(),
             numbers: Default::default(),
@@ -63,9 +64,9 @@ impl Requests {
             return Ok(());
         }
         let [tenant, user, schema, latency, seed] =
-            std::mem::take(&mut self.numbers).map(|column| Arc::new(UInt64Array::from(column)));
+            self.numbers.each_mut().map(|column| Arc::new(UInt64Array::from(take(column))));
         let [limit, candidates, scored, returned] =
-            std::mem::take(&mut self.counts).map(|column| Arc::new(UInt32Array::from(column)));
+            self.counts.each_mut().map(|column| Arc::new(UInt32Array::from(take(column))));
         self.file.write(vec![
             self.request.take()?,
             times(&mut self.time),
@@ -84,7 +85,8 @@ impl Requests {
         ])
     }
 
-    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ParquetError> {
+    /// Makes the file durable; how many bytes it has.
+    pub(crate) fn finish(mut self) -> Result<u64, ParquetError> {
         self.flush()?;
         self.file.finish()
     }
