@@ -176,7 +176,13 @@ impl Isa {
     }
 
     /// [`Shap::walk`] over the rows in the scratch.
-    pub(crate) fn shap(self, shap: &Shap, forest: &Forest, tree: usize, scratch: &mut Scratch) {
+    pub(crate) fn shap<const ROWS: usize>(
+        self,
+        shap: &Shap,
+        forest: &Forest,
+        tree: usize,
+        scratch: &mut Scratch<ROWS>,
+    ) {
         match self {
             Isa::Portable => shap.walk(forest, tree, scratch, &mut None),
             #[cfg(target_arch = "x86_64")]

@@ -21,15 +21,17 @@ use super::quadrature::Quadrature;
 use super::rows::Rows;
 use super::{Forest, Node};
 
-/// How many rows are explained together.
-pub(crate) const LANES: usize = 8;
+/// How many rows are explained together, unless there is but one.
+const TOGETHER: usize = 8;
 
 /// One number per row.
 #[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-pub(crate) struct Lane(pub(crate) [f64; LANES]);
+pub(crate) struct Lane<const ROWS: usize>([f64; ROWS]);
 
-const ZERO: Lane = Lane([0.0; LANES]);
+impl<const ROWS: usize> Lane<ROWS> {
+    const ZERO: Self = Lane([0.0; ROWS]);
+}
+
 const NONE: u32 = u32::MAX;
 
 /// A forest, ready to explain.
@@ -58,47 +60,47 @@ pub enum ShapError {
 
 /// One edge on the way from the root, the state of one feature.
 #[derive(Debug, Clone, Copy)]
-struct Edge {
+struct Edge<const ROWS: usize> {
     feature: u32,
     /// The level of the edge above with the same feature, which this one takes the place of.
     above: u32,
     /// The share of training weight through all edges of this feature so far.
     share: f64,
     /// Whether the row follows all of them, as 0 or 1.
-    follows: Lane,
+    follows: Lane<ROWS>,
 }
 
 /// Where the walk is at a level: the node, whether its left child is done, and which rows go left.
 #[derive(Debug, Clone, Copy)]
-struct Frame {
+struct Frame<const ROWS: usize> {
     node: u32,
     left_done: bool,
-    goes_left: Lane,
+    goes_left: Lane<ROWS>,
 }
 
 /// What explaining needs for itself; kept per thread.
 #[derive(Default)]
-pub(crate) struct Scratch {
+pub(crate) struct Scratch<const ROWS: usize> {
     /// `down[level * points + point]`: the product of the factors above the node at this level.
-    down: Vec<Lane>,
+    down: Vec<Lane<ROWS>>,
     /// Likewise, the sum over the leaves below it of value times the factors below.
-    up: Vec<Lane>,
-    edges: Vec<Edge>,
-    frames: Vec<Frame>,
+    up: Vec<Lane<ROWS>>,
+    edges: Vec<Edge<ROWS>>,
+    frames: Vec<Frame<ROWS>>,
     /// Per feature, the level of its last edge on the way.
     last: Vec<u32>,
     /// Per feature, its contribution so far.
-    pub(crate) phi: Vec<Lane>,
-    /// Eight rows, feature by feature.
-    values: Vec<[f32; LANES]>,
+    phi: Vec<Lane<ROWS>>,
+    /// The rows, feature by feature.
+    values: Vec<[f32; ROWS]>,
     /// The levels whose edges are the last of their feature, for interactions.
     live: Vec<u32>,
     /// One over the factor of each live edge at each point.
-    inverse: Vec<Lane>,
+    inverse: Vec<Lane<ROWS>>,
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+    static SCRATCH: (RefCell<Scratch<1>>, RefCell<Scratch<TOGETHER>>) = Default::default();
 }
 
 impl Shap {
@@ -142,89 +144,112 @@ impl Shap {
 
     /// Writes `features + 1` contributions per row and group, the last of them what the group's trees add on average.
     pub(crate) fn contributions(&self, forest: &Forest, isa: Isa, rows: &Rows<'_>, out: &mut [f32]) {
-        let width = forest.features() + 1;
-        self.by_lanes(forest, rows, |scratch, group, rows| {
-            scratch.phi.clear();
-            scratch.phi.resize(forest.features(), ZERO);
-            let mut mean = 0.0;
-            for index in (0..forest.trees().len()).filter(|index| forest.trees()[*index].group == group) {
-                mean += self.means[index];
-                isa.shap(self, forest, index, scratch);
-            }
-            for (lane, row) in rows.enumerate() {
-                let out = &mut out[(row * forest.groups() + group) * width..][..width];
-                for (out, phi) in out.iter_mut().zip(&scratch.phi) {
-                    *out = phi.0[lane] as f32;
-                }
-                out[width - 1] = mean as f32;
-            }
+        SCRATCH.with(|(one, several)| match rows.len() {
+            1 => self.contributions_by(forest, isa, rows, out, &mut one.borrow_mut()),
+            _ => self.contributions_by(forest, isa, rows, out, &mut several.borrow_mut()),
         });
+    }
+
+    fn contributions_by<const ROWS: usize>(
+        &self,
+        forest: &Forest,
+        isa: Isa,
+        rows: &Rows<'_>,
+        out: &mut [f32],
+        scratch: &mut Scratch<ROWS>,
+    ) {
+        let width = forest.features() + 1;
+        for start in (0..rows.len()).step_by(ROWS) {
+            let count = ROWS.min(rows.len() - start);
+            scratch.load(rows, start);
+            for group in 0..forest.groups() {
+                let mean = self.group(forest, isa, group, scratch, None);
+                for lane in 0..count {
+                    let out = &mut out[((start + lane) * forest.groups() + group) * width..][..width];
+                    for (out, phi) in out.iter_mut().zip(&scratch.phi) {
+                        *out = phi.0[lane] as f32;
+                    }
+                    out[width - 1] = mean as f32;
+                }
+            }
+        }
     }
 
     /// Writes `(features + 1)²` interactions per row and group: off the diagonal half of what two features add together, on it
     /// what a feature adds alone; the last row and column hold nothing but, at their corner, the average.
     pub(crate) fn interactions(&self, forest: &Forest, isa: Isa, rows: &Rows<'_>, out: &mut [f32]) {
-        let (features, width) = (forest.features(), forest.features() + 1);
-        let mut pairs = vec![ZERO; features * features];
-        self.by_lanes(forest, rows, |scratch, group, rows| {
-            scratch.phi.clear();
-            scratch.phi.resize(features, ZERO);
-            pairs.fill(ZERO);
-            let mut mean = 0.0;
-            for index in (0..forest.trees().len()).filter(|index| forest.trees()[*index].group == group) {
-                mean += self.means[index];
-                isa.shap(self, forest, index, scratch);
-                self.walk(forest, index, scratch, &mut Some(&mut pairs));
-            }
-            for (lane, row) in rows.enumerate() {
-                let out = &mut out[(row * forest.groups() + group) * width * width..][..width * width];
-                out.fill(0.0);
-                for feature in 0..features {
-                    let mut own = scratch.phi[feature].0[lane];
-                    for other in 0..features {
-                        // Only one half is summed up.
-                        let pair = pairs[feature.min(other) * features + feature.max(other)].0[lane];
-                        out[feature * width + other] = pair as f32;
-                        own -= if other == feature { 0.0 } else { pair };
-                    }
-                    out[feature * width + feature] = own as f32;
-                }
-                out[width * width - 1] = mean as f32;
-            }
+        SCRATCH.with(|(one, several)| match rows.len() {
+            1 => self.interactions_by(forest, isa, rows, out, &mut one.borrow_mut()),
+            _ => self.interactions_by(forest, isa, rows, out, &mut several.borrow_mut()),
         });
     }
 
-    /// Calls `each` for every group with eight rows in the scratch, and which rows they are.
-    fn by_lanes(
+    fn interactions_by<const ROWS: usize>(
         &self,
         forest: &Forest,
+        isa: Isa,
         rows: &Rows<'_>,
-        mut each: impl FnMut(&mut Scratch, usize, std::ops::Range<usize>),
+        out: &mut [f32],
+        scratch: &mut Scratch<ROWS>,
     ) {
-        SCRATCH.with_borrow_mut(|scratch| {
-            scratch.last.clear();
-            scratch.last.resize(forest.features(), NONE);
-            for start in (0..rows.len()).step_by(LANES) {
-                let range = start..rows.len().min(start + LANES);
-                scratch.values.clear();
-                scratch.values.extend((0..forest.features()).map(|feature| {
-                    std::array::from_fn(|lane| rows.get(range.start + lane.min(range.len() - 1), feature))
-                }));
-                for group in 0..forest.groups() {
-                    each(scratch, group, range.clone());
+        let (features, width) = (forest.features(), forest.features() + 1);
+        let mut pairs = vec![Lane::ZERO; features * features];
+        for start in (0..rows.len()).step_by(ROWS) {
+            let count = ROWS.min(rows.len() - start);
+            scratch.load(rows, start);
+            for group in 0..forest.groups() {
+                pairs.fill(Lane::ZERO);
+                let mean = self.group(forest, isa, group, scratch, Some(&mut pairs));
+                for lane in 0..count {
+                    let at = (start + lane) * forest.groups() + group;
+                    let out = &mut out[at * width * width..][..width * width];
+                    out.fill(0.0);
+                    for feature in 0..features {
+                        let mut own = scratch.phi[feature].0[lane];
+                        for other in 0..features {
+                            // Only one half is summed up.
+                            let pair = pairs[feature.min(other) * features + feature.max(other)].0[lane];
+                            out[feature * width + other] = pair as f32;
+                            own -= if other == feature { 0.0 } else { pair };
+                        }
+                        out[feature * width + feature] = own as f32;
+                    }
+                    out[width * width - 1] = mean as f32;
                 }
             }
-        });
+        }
+    }
+
+    /// Fills the scratch with the contributions to one group, and returns what its trees add on average.
+    fn group<const ROWS: usize>(
+        &self,
+        forest: &Forest,
+        isa: Isa,
+        group: usize,
+        scratch: &mut Scratch<ROWS>,
+        mut pairs: Option<&mut Vec<Lane<ROWS>>>,
+    ) -> f64 {
+        scratch.phi.clear();
+        scratch.phi.resize(forest.features(), Lane::ZERO);
+        let mut mean = 0.0;
+        for index in (0..forest.trees().len()).filter(|index| forest.trees()[*index].group == group) {
+            mean += self.means[index];
+            isa.shap(self, forest, index, scratch);
+            if pairs.is_some() {
+                self.walk(forest, index, scratch, &mut pairs);
+            }
+        }
+        mean
     }
 
     /// Adds what one tree contributes; to the features, or, given `pairs`, to pairs of them.
     #[inline(always)]
-    pub(crate) fn walk(
+    pub(crate) fn walk<const ROWS: usize>(
         &self,
         forest: &Forest,
         index: usize,
-        scratch: &mut Scratch,
-        pairs: &mut Option<&mut Vec<Lane>>,
+        scratch: &mut Scratch<ROWS>,
+        pairs: &mut Option<&mut Vec<Lane<ROWS>>>,
     ) {
         let tree = &forest.trees()[index];
         if tree.len == 1 {
@@ -238,57 +263,95 @@ impl Shap {
             let Frame { node, left_done, goes_left } = scratch.frames[level];
             let Node::Split { feature, left, .. } = forest.nodes()[node as usize] else { return };
             let child = left + u32::from(left_done);
-            scratch.enter(level, feature, self.shares[child as usize], goes_left, left_done, quadrature);
-            match forest.nodes()[child as usize] {
-                Node::Split { .. } => {
+            let way = Way { feature, share: self.shares[child as usize], goes_left, right: left_done };
+            let points = quadrature.len();
+            match (forest.nodes()[child as usize], &mut *pairs) {
+                (Node::Split { .. }, _) => {
+                    scratch.enter(level, &way, quadrature);
                     level += 1;
                     scratch.frames[level] = scratch.frame(forest, child);
-                    let points = quadrature.len();
-                    scratch.up[level * points..][..points].fill(ZERO);
+                    scratch.up[level * points..][..points].fill(Lane::ZERO);
                     continue;
                 }
-                Node::Leaf { value } => {
-                    let points = quadrature.len();
-                    scratch.up[(level + 1) * points..][..points].fill(Lane([f64::from(value); LANES]));
-                    if let Some(pairs) = pairs {
-                        scratch.pairs(level + 1, f64::from(value), quadrature, pairs);
-                    }
+                (Node::Leaf { value }, None) => scratch.leaf(level, &way, f64::from(value), quadrature),
+                (Node::Leaf { value }, Some(pairs)) => {
+                    scratch.enter(level, &way, quadrature);
+                    scratch.pairs(level + 1, f64::from(value), quadrature, pairs);
+                    scratch.last[feature as usize] = scratch.edges[level + 1].above;
                 }
             }
             // Up again, over every node whose right child is done.
-            loop {
-                scratch.leave(level, quadrature, pairs.is_none());
-                if !std::mem::replace(&mut scratch.frames[level].left_done, true) {
-                    break;
-                }
+            while std::mem::replace(&mut scratch.frames[level].left_done, true) {
                 if level == 0 {
                     return;
                 }
                 level -= 1;
+                scratch.leave(level, quadrature, pairs.is_none());
             }
         }
     }
 }
 
-impl Scratch {
+/// The step from a node to a child.
+struct Way<const ROWS: usize> {
+    feature: u32,
+    share: f32,
+    goes_left: Lane<ROWS>,
+    right: bool,
+}
+
+impl<const ROWS: usize> Way<ROWS> {
+    fn edge(&self, above: u32) -> Edge<ROWS> {
+        let mut follows = self.goes_left;
+        if self.right {
+            follows.0.iter_mut().for_each(|lane| *lane = 1.0 - *lane);
+        }
+        Edge { feature: self.feature, above, share: f64::from(self.share), follows }
+    }
+}
+
+impl<const ROWS: usize> Edge<ROWS> {
+    /// The edge together with those above of its feature.
+    #[inline(always)]
+    fn joined(mut self, old: &Self) -> Self {
+        self.share *= old.share;
+        for (lane, old) in self.follows.0.iter_mut().zip(&old.follows.0) {
+            *lane *= old;
+        }
+        self
+    }
+}
+
+impl<const ROWS: usize> Scratch<ROWS> {
+    /// Takes the next rows; behind the last, that one again.
+    fn load(&mut self, rows: &Rows<'_>, start: usize) {
+        let features = rows.columns().len();
+        self.last.clear();
+        self.last.resize(features, NONE);
+        self.values.clear();
+        self.values.extend((0..features).map(|feature| {
+            std::array::from_fn(|lane| rows.get((start + lane).min(rows.len() - 1), feature))
+        }));
+    }
+
     fn prepare(&mut self, levels: usize, quadrature: &Quadrature) {
         let points = quadrature.len();
         for lanes in [&mut self.down, &mut self.up] {
-            lanes.resize(lanes.len().max((levels + 1) * points), ZERO);
+            lanes.resize(lanes.len().max((levels + 1) * points), Lane::ZERO);
         }
-        let edge = Edge { feature: 0, above: NONE, share: 1.0, follows: ZERO };
+        let edge = Edge { feature: 0, above: NONE, share: 1.0, follows: Lane::ZERO };
         self.edges.resize(self.edges.len().max(levels + 1), edge);
-        let frame = Frame { node: 0, left_done: false, goes_left: ZERO };
+        let frame = Frame { node: 0, left_done: false, goes_left: Lane::ZERO };
         self.frames.resize(self.frames.len().max(levels + 1), frame);
         for (point, weight) in quadrature.weights().iter().enumerate() {
-            self.down[point] = Lane([*weight; LANES]);
-            self.up[point] = ZERO;
+            self.down[point] = Lane([*weight; ROWS]);
+            self.up[point] = Lane::ZERO;
         }
     }
 
     #[inline(always)]
-    fn frame(&self, forest: &Forest, node: u32) -> Frame {
-        let mut goes_left = ZERO;
+    fn frame(&self, forest: &Forest, node: u32) -> Frame<ROWS> {
+        let mut goes_left = Lane::ZERO;
         if let Node::Split { feature, default_left, test, .. } = forest.nodes()[node as usize] {
             for (lane, value) in goes_left.0.iter_mut().zip(&self.values[feature as usize]) {
                 *lane = f64::from(u8::from(forest.goes_left(test, default_left, *value)));
@@ -297,48 +360,77 @@ impl Scratch {
         Frame { node, left_done: false, goes_left }
     }
 
-    /// Goes from the node at `level` to a child.
+    /// Goes from the node at `level` to a child that is a split.
     #[inline(always)]
-    fn enter(
-        &mut self,
-        level: usize,
-        feature: u32,
-        share: f32,
-        goes_left: Lane,
-        right: bool,
-        quadrature: &Quadrature,
-    ) {
+    fn enter(&mut self, level: usize, way: &Way<ROWS>, quadrature: &Quadrature) {
         let points = quadrature.len();
-        let above = std::mem::replace(&mut self.last[feature as usize], level as u32 + 1);
-        let mut edge = Edge { feature, above, share: f64::from(share), follows: goes_left };
-        if right {
-            edge.follows.0.iter_mut().for_each(|lane| *lane = 1.0 - *lane);
-        }
+        let above = std::mem::replace(&mut self.last[way.feature as usize], level as u32 + 1);
+        let mut edge = way.edge(above);
         let (here, below) = self.down.split_at_mut((level + 1) * points);
-        let here = &here[level * points..];
+        let (here, below) = (&here[level * points..], &mut below[..points]);
         if above == NONE {
-            for (point, (below, here)) in below.iter_mut().zip(here).enumerate() {
+            for point in 0..points {
                 let (off, on) = quadrature.factor(point, edge.share);
-                for lane in 0..LANES {
-                    below.0[lane] = here.0[lane] * (off + on * edge.follows.0[lane]);
+                for lane in 0..ROWS {
+                    below[point].0[lane] = here[point].0[lane] * (off + on * edge.follows.0[lane]);
                 }
             }
         } else {
             let old = self.edges[above as usize];
-            edge.share *= old.share;
-            for lane in 0..LANES {
-                edge.follows.0[lane] *= old.follows.0[lane];
-            }
-            for (point, (below, here)) in below.iter_mut().zip(here).enumerate() {
+            edge = edge.joined(&old);
+            for point in 0..points {
                 let (off, on) = quadrature.factor(point, edge.share);
                 let (old_off, _) = quadrature.factor(point, old.share);
-                for lane in 0..LANES {
+                for lane in 0..ROWS {
                     let inverse = inverse(old_off + on * old.follows.0[lane]);
-                    below.0[lane] = here.0[lane] * (off + on * edge.follows.0[lane]) * inverse;
+                    below[point].0[lane] = here[point].0[lane] * (off + on * edge.follows.0[lane]) * inverse;
                 }
             }
         }
         self.edges[level + 1] = edge;
+    }
+
+    /// Goes from the node at `level` to a child that is a leaf, and back.
+    #[inline(always)]
+    fn leaf(&mut self, level: usize, way: &Way<ROWS>, value: f64, quadrature: &Quadrature) {
+        let points = quadrature.len();
+        let above = self.last[way.feature as usize];
+        let edge = way.edge(above);
+        let down = &self.down[level * points..][..points];
+        let up = &mut self.up[level * points..][..points];
+        let phi = &mut self.phi[way.feature as usize];
+        let (mut gained, mut lost) = (Lane::<ROWS>::ZERO, Lane::<ROWS>::ZERO);
+        if above == NONE {
+            for point in 0..points {
+                let (off, on) = quadrature.factor(point, edge.share);
+                for lane in 0..ROWS {
+                    gained.0[lane] += down[point].0[lane];
+                    up[point].0[lane] += (off + on * edge.follows.0[lane]) * value;
+                }
+            }
+            for lane in 0..ROWS {
+                phi.0[lane] += (edge.follows.0[lane] - edge.share) * gained.0[lane] * value;
+            }
+            return;
+        }
+        let old = self.edges[above as usize];
+        let edge = edge.joined(&old);
+        for point in 0..points {
+            let (off, on) = quadrature.factor(point, edge.share);
+            let (old_off, _) = quadrature.factor(point, old.share);
+            for lane in 0..ROWS {
+                let inverse = inverse(old_off + on * old.follows.0[lane]);
+                let factor = (off + on * edge.follows.0[lane]) * inverse;
+                let others = down[point].0[lane] * inverse;
+                gained.0[lane] += others;
+                lost.0[lane] += others * factor;
+                up[point].0[lane] += factor * value;
+            }
+        }
+        for lane in 0..ROWS {
+            let gained = (edge.follows.0[lane] - edge.share) * gained.0[lane];
+            phi.0[lane] += (gained - (old.follows.0[lane] - old.share) * lost.0[lane]) * value;
+        }
     }
 
     /// Comes back from the child of the node at `level`, whose `up` is complete.
@@ -354,17 +446,17 @@ impl Scratch {
         let (up, child) = self.up.split_at_mut((level + 1) * points);
         let (up, child) = (&mut up[level * points..], &child[..points]);
         let phi = &mut self.phi[edge.feature as usize];
-        let (mut gained, mut lost) = (ZERO, ZERO);
+        let (mut gained, mut lost) = (Lane::<ROWS>::ZERO, Lane::<ROWS>::ZERO);
         if edge.above == NONE {
             for point in 0..points {
                 let (off, on) = quadrature.factor(point, edge.share);
-                for lane in 0..LANES {
+                for lane in 0..ROWS {
                     let below = child[point].0[lane];
                     gained.0[lane] += down[point].0[lane] * below;
                     up[point].0[lane] += (off + on * edge.follows.0[lane]) * below;
                 }
             }
-            for lane in 0..LANES {
+            for lane in 0..ROWS {
                 phi.0[lane] += (edge.follows.0[lane] - edge.share) * gained.0[lane];
             }
         } else {
@@ -373,7 +465,7 @@ impl Scratch {
             for point in 0..points {
                 let (off, on) = quadrature.factor(point, edge.share);
                 let (old_off, _) = quadrature.factor(point, old.share);
-                for lane in 0..LANES {
+                for lane in 0..ROWS {
                     let inverse = inverse(old_off + on * old.follows.0[lane]);
                     let factor = (off + on * edge.follows.0[lane]) * inverse;
                     let (below, others) = (child[point].0[lane], down[point].0[lane] * inverse);
@@ -382,7 +474,7 @@ impl Scratch {
                     up[point].0[lane] += factor * below;
                 }
             }
-            for lane in 0..LANES {
+            for lane in 0..ROWS {
                 phi.0[lane] += (edge.follows.0[lane] - edge.share) * gained.0[lane]
                     - (old.follows.0[lane] - old.share) * lost.0[lane];
             }
@@ -390,7 +482,7 @@ impl Scratch {
     }
 
     /// Adds a leaf's interactions, to the pairs with the smaller feature first.
-    fn pairs(&mut self, level: usize, value: f64, quadrature: &Quadrature, pairs: &mut [Lane]) {
+    fn pairs(&mut self, level: usize, value: f64, quadrature: &Quadrature, pairs: &mut [Lane<ROWS>]) {
         let points = quadrature.len();
         self.live.clear();
         self.inverse.clear();
@@ -412,7 +504,7 @@ impl Scratch {
                 let b = self.edges[*second as usize];
                 let (low, high) = (a.feature.min(b.feature) as usize, a.feature.max(b.feature) as usize);
                 let pair = &mut pairs[low * features + high];
-                for lane in 0..LANES {
+                for lane in 0..ROWS {
                     let others: f64 = (0..points)
                         .map(|point| {
                             product[point].0[lane]

@@ -13,6 +13,11 @@ pub(super) fn blend(blend: &Blend, tile: &[Bytes], slots: &mut [Bytes], sums: &m
 
 /// [`Shap::walk`].
 #[target_feature(enable = "avx2")]
-pub(super) fn shap(shap: &Shap, forest: &Forest, tree: usize, scratch: &mut Scratch) {
+pub(super) fn shap<const ROWS: usize>(
+    shap: &Shap,
+    forest: &Forest,
+    tree: usize,
+    scratch: &mut Scratch<ROWS>,
+) {
     shap.walk(forest, tree, scratch, &mut None);
 }

@@ -17,7 +17,12 @@ use super::super::{CategorySet, Forest};
 
 /// [`Shap::walk`], compiled for AVX-512.
 #[target_feature(enable = "avx512f,avx512vl")]
-pub(super) fn shap(shap: &Shap, forest: &Forest, tree: usize, scratch: &mut Scratch) {
+pub(super) fn shap<const ROWS: usize>(
+    shap: &Shap,
+    forest: &Forest,
+    tree: usize,
+    scratch: &mut Scratch<ROWS>,
+) {
     shap.walk(forest, tree, scratch, &mut None);
 }
 
