@@ -3,14 +3,13 @@
 //! The recommender is a usual one (popular in a window, visibility, six features, a linear model, a cap per group) over
 //! the embedded stores in memory, called in process. Prints a table and draws `target/bench/scaling.svg`.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use plotters::prelude::*;
 use recommend_benches::{Report, report};
 use recommend_core::{
-    Deadline, EntityId, IdCodec, Interaction, InteractionId, Name, Query, Recommender, RequestId,
-    RunOptions, TenantId, Timestamp, UserId, Value, days, seconds,
+    Deadline, EntityId, IdCodec, Interaction, InteractionId, Name, Query, Recommender, RequestId, RunOptions,
+    TenantId, Timestamp, UserId, Value, days, seconds,
 };
 use recommend_server::Config;
 use recommend_stores::{EntityPut, Stores, WriteBatch};
@@ -96,7 +95,7 @@ async fn fill(stores: &Stores, entities: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-fn recommender(stores: &Stores, candidates: usize) -> Result<Arc<Recommender>, Failure> {
+fn recommender(stores: &Stores, candidates: usize) -> Result<Recommender, Failure> {
     let config = format!(
         r#"
         [features.messages_7d]
@@ -130,7 +129,8 @@ fn recommender(stores: &Stores, candidates: usize) -> Result<Arc<Recommender>, F
         "#
     );
     let config = Config::parse("bench.toml", &config).map_err(|errors| errors.to_string())?;
-    let built = config.build(stores, &recommend_server::default_registry()).map_err(|errors| errors.to_string())?;
+    let built =
+        config.build(stores, &recommend_server::default_registry()).map_err(|errors| errors.to_string())?;
     built.into_iter().next().map(|built| built.recommender).ok_or_else(|| "no recommender".into())
 }
 

@@ -72,7 +72,11 @@ impl Load {
     }
 
     /// Keeps so many requests in flight for so long.
-    pub(crate) fn closed(&self, in_flight: usize, seconds: f64) -> Result<Answers, Box<dyn std::error::Error>> {
+    pub(crate) fn closed(
+        &self,
+        in_flight: usize,
+        seconds: f64,
+    ) -> Result<Answers, Box<dyn std::error::Error>> {
         self.run(|load, tally| async move {
             let end = Instant::now() + Duration::from_secs_f64(seconds);
             let mut workers = JoinSet::new();

@@ -88,6 +88,7 @@ pub struct EventLog {
 
 struct Handle {
     path: PathBuf,
+    sample: f64,
     queue: Arc<Queue>,
     counters: Arc<Counters>,
     /// How the run ended, once it has.
@@ -134,6 +135,7 @@ impl EventLog {
         let lock = lock(&path)?;
         let (recovery, left) = recovery::recover(&*disk, &path)?;
         let running = Running::new(&options, clock.now());
+        let sample = options.sample;
         running.write(&*disk, &path)?;
 
         let queue = Arc::new(Queue::new(options.queue));
@@ -179,7 +181,7 @@ impl EventLog {
             })
         };
         start().map_err(LogError::io("starting the threads of", &path))?;
-        let handle = Handle { path, queue, counters, ended };
+        let handle = Handle { path, sample, queue, counters, ended };
         Ok((EventLog { handle: Arc::new(handle) }, recovery))
     }
 
@@ -189,8 +191,12 @@ impl EventLog {
     }
 
     /// Logs an answered request with its impressions; durable within the flush interval. Never waits. `false` means
-    /// that it was shed, and counted, because the queue is full or the log closed.
+    /// that it was shed, and counted, because the queue is full or the log closed. What [`LogOptions::sample`] leaves out
+    /// is not shed.
     pub fn log_request(&self, request: RequestLog) -> bool {
+        if !LogOptions::takes(self.handle.sample, request.request) {
+            return true;
+        }
         match self.handle.queue.request(request) {
             Ok(()) => true,
             Err(records) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recommend_core::Name;
+use recommend_core::{Name, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::LogError;
@@ -15,7 +15,7 @@ use crate::error::LogError;
 /// assert_eq!(options.flush_interval.as_millis(), 50);
 /// assert_eq!(options.queue, LogOptions::default().queue);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogOptions {
     /// Requests are on disk at most this long after they were logged, 1 ms to 1 min; 100 ms by default.
@@ -29,6 +29,9 @@ pub struct LogOptions {
     /// The most records that wait for the disk in memory: a request counts one and each of its impressions one, some
     /// hundred bytes each. Beyond it requests are shed, and counted. At least 1; 200,000 by default.
     pub queue: usize,
+    /// The share of requests that is logged, with all their impressions, 0 to 1; 1 by default. The request's id, which is
+    /// random, decides: what is logged stays an unbiased sample of what was asked. Interactions are always logged.
+    pub sample: f64,
     /// The corpora whose entities are people: the log holds their pseudonyms. `user` and `contact` by default.
     pub people: Vec<Name>,
 }
@@ -40,6 +43,7 @@ impl Default for LogOptions {
             roll_bytes: 32 << 20,
             roll_after: Duration::from_secs(300),
             queue: 200_000,
+            sample: 1.0,
             people: vec![Name::literal("user"), Name::literal("contact")],
         }
     }
@@ -76,7 +80,19 @@ impl LogOptions {
         if self.queue == 0 {
             return wrong("queue", "0".into(), "choose at least 1 record, for example 200000");
         }
+        if !(0.0..=1.0).contains(&self.sample) {
+            return wrong(
+                "sample",
+                self.sample.to_string(),
+                "choose 0 to 1, for example 0.1 for every tenth request",
+            );
+        }
         Ok(())
+    }
+
+    /// Whether the sample takes a request.
+    pub(crate) fn takes(sample: f64, request: RequestId) -> bool {
+        sample >= 1.0 || (request.0 as u64 as f64) < sample * u64::MAX as f64
     }
 }
 
@@ -92,6 +108,14 @@ mod tests {
         assert!(LogOptions { queue: 0, ..LogOptions::default() }.validate().is_err());
         assert!(LogOptions { roll_bytes: 1, ..LogOptions::default() }.validate().is_err());
         assert!(LogOptions { roll_after: Duration::ZERO, ..LogOptions::default() }.validate().is_err());
+    }
+
+    #[test]
+    fn the_sample_takes_its_share_and_the_same_requests_every_time() {
+        let taken =
+            |sample| (0..1024_u128).filter(|at| LogOptions::takes(sample, RequestId(at << 54 | 7))).count();
+        assert_eq!((taken(0.0), taken(0.25), taken(1.0)), (0, 256, 1024));
+        assert!(LogOptions { sample: f64::NAN, ..LogOptions::default() }.validate().is_err());
     }
 
     #[test]
