@@ -25,7 +25,7 @@ fn channel_browser(stores: &Stores) -> Result<Recommender> {
         .fetcher(Related::to_history(stores))
         .filter(NotPrivate)
         .filter(NotMember)
-        .filter(NotArchived::default())
+        .filter(NotArchived)
         .reranker(CapPer::group("topic", 3));
     let features = FeatureSet::new(stores, &features, model_features(&model), &builder.fetcher_names())?;
     Ok(builder.features(features).model(model).build()?)

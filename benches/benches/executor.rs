@@ -296,7 +296,7 @@ fn main() -> anyhow::Result<()> {
         let case = format!("{count} × {FEATURES}{}", if reranked { ", one reranker" } else { "" });
         match count {
             1_000 => {
-                report.versus(&case, "executor's own, µs", median(own), "budget", BUDGET_US, Better::Less)
+                report.versus(&case, "executor's own, µs", median(own), "budget", BUDGET_US, Better::Less);
             }
             _ => report.figure(&case, "executor's own, µs", median(own)),
         }

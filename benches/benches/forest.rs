@@ -304,7 +304,7 @@ fn ragged(report: &mut Report, library: &LibXgboost) -> Result<(), Failure> {
         theirs.load(&file)?;
         let ours = read(&file, Compare::Cheapest)?;
         if let Some(forest) = ours.forest() {
-            let leaves: usize = forest.trees().iter().map(|tree| tree.leaves()).sum();
+            let leaves: usize = forest.trees().iter().map(recommend_models::forest::Tree::leaves).sum();
             let mean = leaves as f64 / forest.trees().len() as f64;
             println!("{name}: {mean:.0} leaves a tree, depth {}", forest.depth());
         }

@@ -46,7 +46,14 @@ impl Report {
 
     /// Adds a figure without a peer.
     pub fn figure(&mut self, case: impl Into<String>, metric: impl Into<String>, ours: f64) {
-        self.push(Row { case: case.into(), metric: metric.into(), ours, peer: None, peer_value: None, ratio: None });
+        self.push(Row {
+            case: case.into(),
+            metric: metric.into(),
+            ours,
+            peer: None,
+            peer_value: None,
+            ratio: None,
+        });
     }
 
     /// Adds a figure beside a peer's.

@@ -1,12 +1,12 @@
 //! The seven recommenders of `workspace/recommend.toml`, judged by the tastes that only the simulator knows.
-
-use std::sync::OnceLock;
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 use recommend_core::{Deadline, EntityId, IdCodec, Outcome, Query, RequestId, RunOptions, UserId, seconds};
 use recommend_server::config::BuiltRecommender;
 use recommend_server::{Config, default_registry};
 use recommend_simulator::{Ask, Personas, Settings, Visit, Workspace};
 use recommend_stores::Stores;
+use tokio::sync::OnceCell;
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/workspace/recommend.toml");
 const SLATE: usize = 5;
@@ -24,10 +24,11 @@ fn above(by_chance: f64, wanted: f64) -> f64 {
 
 /// One workspace for all tests: 500 people and 200 channels.
 async fn world() -> &'static World {
-    static WORLD: OnceLock<World> = OnceLock::new();
-    if let Some(world) = WORLD.get() {
-        return world;
-    }
+    static WORLD: OnceCell<World> = OnceCell::const_new();
+    WORLD.get_or_init(make_world).await
+}
+
+async fn make_world() -> World {
     let settings = Settings { people: 500, channels: 200, days: 60, seed: 3, ..Settings::default() };
     let workspace = Workspace::generate(settings).unwrap();
     let stores = Stores::in_memory(IdCodec::new([5; 16]));
@@ -37,13 +38,13 @@ async fn world() -> &'static World {
     }
     let config = Config::load(CONFIG.as_ref()).unwrap_or_else(|errors| panic!("{errors}"));
     let recommenders = config.build(&stores, &default_registry()).unwrap_or_else(|errors| panic!("{errors}"));
-    WORLD.get_or_init(|| World { workspace, stores, recommenders })
+    World { workspace, stores, recommenders }
 }
 
 impl World {
     async fn ask(&self, source: &str, ask: &Ask) -> Outcome {
         let recommender =
-            self.recommenders.iter().map(|built| &built.recommender).find(|r| r.source() == &source).unwrap();
+            self.recommenders.iter().map(|built| &built.recommender).find(|r| *r.source() == source).unwrap();
         let query = Query {
             request: RequestId(1),
             tenant: self.workspace.tenant(self.stores.codec).unwrap(),

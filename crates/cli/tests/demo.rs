@@ -1,4 +1,5 @@
 //! The demo, run as people run it, on a workspace small enough for a test.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,4 +1,5 @@
 //! Models, inputs and predictions of the gbdt-rs project: what others made of XGBoost's models must come out here too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

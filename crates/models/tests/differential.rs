@@ -1,6 +1,7 @@
 //! Our scores against libxgboost's, over random models and rows, and over models that it trained itself.
 //!
 //! Needs the feature `xgboost` and the library's folder in `XGBOOST_LIB_DIR` (`make differential`); skips without.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 #![cfg(feature = "xgboost")]
 
 #[path = "support/random.rs"]
@@ -30,9 +31,9 @@ fn ours(booster: &Booster, values: &[f32], what: Predict) -> Vec<f32> {
         Predict::Value | Predict::Margin => {
             let mut out = vec![0.0; count];
             if what == Predict::Value {
-                booster.predict(&rows, &mut out)
+                booster.predict(&rows, &mut out);
             } else {
-                booster.margins(&rows, &mut out)
+                booster.margins(&rows, &mut out);
             }
             out
         }
@@ -220,7 +221,8 @@ fn trained_matrix(data: &Data) -> LibMatrix {
 #[test]
 fn what_libxgboost_trains_scores_and_explains_alike() {
     let Some(library) = library() else { return };
-    let trees: &[(&str, &str, &[(&str, &str)])] = &[
+    type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+    let trees: &[Case<'_>] = &[
         ("binary:logistic", "binary", &[("max_depth", "6")]),
         (
             "binary:logistic",

@@ -72,7 +72,7 @@ impl RandomModel {
         match objective {
             "count:poisson" => parameters["poisson_regression_param"] = json!({"max_delta_step": "0.7"}),
             "reg:tweedie" => {
-                parameters["tweedie_regression_param"] = json!({"tweedie_variance_power": "1.5"})
+                parameters["tweedie_regression_param"] = json!({"tweedie_variance_power": "1.5"});
             }
             "multi:softprob" => {
                 parameters["softmax_multiclass_param"] = json!({"num_class": groups.to_string()});
