@@ -50,10 +50,11 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
 
 fn start_logging(level: &str) -> anyhow::Result<()> {
     use std::io::IsTerminal;
-    let filter = EnvFilter::builder()
-        .parse(level)
-        .map_err(|error| Usage(format!("--log-level: {error}; write for example info, or recommend_server=debug")))?;
-    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let filter = EnvFilter::builder().parse(level).map_err(|error| {
+        Usage(format!("--log-level: {error}; write for example info, or recommend_server=debug"))
+    })?;
+    let ansi =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
     Ok(())
 }
