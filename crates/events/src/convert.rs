@@ -84,7 +84,10 @@ fn tables(
                 if !request.entities.is_empty() {
                     entry(&mut impressions, (partition.clone(), pipeline.schema), || {
                         let name = format!("{stem}-{:016x}", pipeline.schema);
-                        Impressions::new(&destination(&partition, Table::Impressions, name), pipeline)
+                        Ok(Impressions::new(
+                            destination(&partition, Table::Impressions, name),
+                            pipeline.clone(),
+                        ))
                     })
                     .and_then(|table| table.push(&request))
                     .map_err(bad)?;

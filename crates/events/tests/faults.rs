@@ -52,6 +52,8 @@ async fn a_full_disk_refuses_interactions_keeps_requests_and_heals_by_itself() {
     log.flush().await.unwrap();
     assert!(log.log_request(request(30, 4)), "there is room again");
     log.log_interactions(vec![interaction(3)]).await.unwrap();
+    // The segment that the full disk ended could not be converted either; now it can.
+    log.roll().await.unwrap();
     assert_eq!(log.stats().last_error, None);
     log.close().await.unwrap();
     let (requests, interactions) = ids(folder.path());

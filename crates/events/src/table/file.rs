@@ -13,9 +13,10 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use rustc_hash::FxHashSet;
 
 use crate::disk::{Disk, Unfinished, make_dirs};
-use crate::schema::{self, FEATURE_PREFIX, SEGMENT_KEY, VERSION_KEY};
+use crate::schema::{self, SEGMENT_KEY, VERSION_KEY};
 
 /// Where a file is to be.
 #[derive(Clone)]
@@ -33,18 +34,19 @@ pub(super) struct TableFile {
 }
 
 impl TableFile {
-    /// A file of these columns, with more metadata than all have.
+    /// A file of these columns, with more metadata than all have. `features` says what those columns are like.
     pub(super) fn new(
         destination: &Destination,
         schema: SchemaRef,
         more: Vec<KeyValue>,
+        features: &[Texture],
     ) -> Result<Self, ParquetError> {
         let mut metadata = vec![
             KeyValue::new(VERSION_KEY.to_owned(), schema::VERSION.to_string()),
             KeyValue::new(SEGMENT_KEY.to_owned(), destination.segment.to_string()),
         ];
         metadata.extend(more);
-        let properties = properties(&schema, metadata)?;
+        let properties = properties(&schema, metadata, features)?;
         let sink =
             Sink { disk: destination.disk.clone(), path: destination.path.clone(), file: None, bytes: 0 };
         let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))?;
@@ -65,31 +67,76 @@ impl TableFile {
     }
 }
 
-/// How each column is encoded: by what its values are like, as this is most of what logging costs in CPU time.
-fn properties(schema: &SchemaRef, metadata: Vec<KeyValue>) -> Result<WriterProperties, ParquetError> {
+/// What the values of a feature are like. Feature columns are most of a file, and encoding them most of what logging
+/// costs in CPU time; so a few of the first values decide how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Texture {
+    /// Flags, counts, mostly missing: a dictionary makes some bits of each.
+    Repeating,
+    /// Between the two: the planes of their bytes, compressed.
+    Mixed,
+    /// Hardly one like another: compressing takes longer than everything else together and saves a tenth.
+    Distinct,
+}
+
+impl Texture {
+    const SAMPLE: usize = 512;
+
+    /// Looks at some of the values, evenly spread.
+    pub(super) fn of(values: &[f32]) -> Texture {
+        let step = values.len().div_ceil(Texture::SAMPLE).max(1);
+        let mut seen = FxHashSet::default();
+        let mut looked = 0;
+        for value in values.iter().step_by(step) {
+            seen.insert(value.to_bits());
+            looked += 1;
+        }
+        match seen.len() * 100 {
+            distinct if distinct > looked * 90 => Texture::Distinct,
+            distinct if distinct > looked * 25 => Texture::Mixed,
+            _ => Texture::Repeating,
+        }
+    }
+}
+
+/// How each column is encoded. Queries look for times; the rest is looked for by partition, or not in order, so that
+/// only times have statistics.
+fn properties(
+    schema: &SchemaRef,
+    metadata: Vec<KeyValue>,
+    features: &[Texture],
+) -> Result<WriterProperties, ParquetError> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_created_by(concat!("recommend-events ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_statistics_enabled(EnabledStatistics::None)
         .set_key_value_metadata(Some(metadata));
-    for field in schema.fields() {
+    let column = |name: &str| ColumnPath::new(vec![name.to_owned()]);
+    let (fixed, of_features) = schema.fields().split_at(schema.fields().len() - features.len());
+    for field in fixed {
         let encoding = match (field.name().as_str(), field.data_type()) {
             // Impressions repeat the key of their request: each shares all of its bytes with the one before.
             (_, DataType::FixedSizeBinary(_)) => Encoding::DELTA_BYTE_ARRAY,
-            ("time", _) | ("position" | "seed" | "latency_us", _) => Encoding::DELTA_BINARY_PACKED,
-            // Few values repeat; split into the planes of their bytes they compress well.
+            ("time" | "position" | "seed" | "latency_us", _) => Encoding::DELTA_BINARY_PACKED,
             ("score", _) => Encoding::BYTE_STREAM_SPLIT,
-            (name, _) if name.starts_with(FEATURE_PREFIX) => Encoding::BYTE_STREAM_SPLIT,
             // Through a dictionary: ids, names, counts.
             _ => continue,
         };
-        let path = ColumnPath::new(vec![field.name().clone()]);
+        let path = column(field.name());
         properties =
             properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
     }
-    // Queries look for times; the rest is looked for by partition, or not in order.
-    let time = ColumnPath::new(vec!["time".to_owned()]);
-    Ok(properties.set_column_statistics_enabled(time, EnabledStatistics::Chunk).build())
+    for (field, texture) in of_features.iter().zip(features) {
+        let path = column(field.name());
+        properties = properties
+            .set_column_dictionary_enabled(path.clone(), *texture == Texture::Repeating)
+            // Of a dictionary that grows too long, what follows.
+            .set_column_encoding(path.clone(), Encoding::BYTE_STREAM_SPLIT);
+        if *texture == Texture::Distinct {
+            properties = properties.set_column_compression(path, Compression::UNCOMPRESSED);
+        }
+    }
+    Ok(properties.set_column_statistics_enabled(column("time"), EnabledStatistics::Chunk).build())
 }
 
 /// The bytes on their way to the disk. The file is created with the first of them, which is when a row group is
@@ -117,5 +164,22 @@ impl Write for Sink {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_tells_flags_from_counts_from_scores() {
+        let column = |value: fn(u32) -> f32| (0..10_000).map(value).collect::<Vec<_>>();
+        assert_eq!(Texture::of(&column(|n| (n % 2) as f32)), Texture::Repeating);
+        assert_eq!(Texture::of(&column(|_| f32::NAN)), Texture::Repeating);
+        assert_eq!(Texture::of(&column(|n| (n as f32).sin())), Texture::Distinct);
+        let half = column(|n| if n % 40 < 20 { f32::NAN } else { (n as f32).sin() });
+        assert_eq!(Texture::of(&half), Texture::Mixed);
+        assert_eq!(Texture::of(&[]), Texture::Repeating);
+        assert_eq!(Texture::of(&[1.0]), Texture::Distinct);
     }
 }

@@ -8,14 +8,17 @@ use arrow::array::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 
-use super::file::TableFile;
+use super::file::{TableFile, Texture};
 use super::{BATCH_ROWS, Destination, Keys, take, texts, times};
 use crate::schema::{self, SCHEMA_KEY};
 use crate::segment::{Pipeline, SegmentRequest};
 
 /// The rows of one file of `impressions`: one feature schema.
 pub(crate) struct Impressions {
-    file: TableFile,
+    destination: Destination,
+    pipeline: Arc<Pipeline>,
+    /// Begun with the first rows: they decide how the features are encoded.
+    file: Option<TableFile>,
     request: Keys,
     time: Vec<i64>,
     position: Vec<u32>,
@@ -28,11 +31,12 @@ pub(crate) struct Impressions {
 }
 
 impl Impressions {
-    pub(crate) fn new(destination: &Destination, pipeline: &Pipeline) -> Result<Self, ParquetError> {
+    pub(crate) fn new(destination: Destination, pipeline: Arc<Pipeline>) -> Self {
         let width = pipeline.features.len();
-        let more = vec![KeyValue::new(SCHEMA_KEY.to_owned(), format!("{:016x}", pipeline.schema))];
-        Ok(Impressions {
-            file: TableFile::new(destination, schema::impressions(&pipeline.features), more)?,
+        Impressions {
+            destination,
+            pipeline,
+            file: None,
             request: Keys::default(),
             time: Vec::new(),
             position: Vec::new(),
@@ -42,7 +46,7 @@ impl Impressions {
             fetchers: texts(),
             shown: Vec::new(),
             features: vec![Vec::new(); width],
-        })
+        }
     }
 
     pub(crate) fn push(&mut self, request: &SegmentRequest) -> Result<(), ParquetError> {
@@ -71,6 +75,16 @@ impl Impressions {
         if self.time.is_empty() {
             return Ok(());
         }
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let textures: Vec<Texture> = self.features.iter().map(|column| Texture::of(column)).collect();
+                let Pipeline { features, schema, .. } = &*self.pipeline;
+                let more = vec![KeyValue::new(SCHEMA_KEY.to_owned(), format!("{schema:016x}"))];
+                let columns = schema::impressions(features);
+                self.file.insert(TableFile::new(&self.destination, columns, more, &textures)?)
+            }
+        };
         let float = |column: &mut Vec<f32>| Arc::new(Float32Array::from(take(column))) as ArrayRef;
         let mut columns = vec![
             self.request.take()?,
@@ -83,12 +97,12 @@ impl Impressions {
             Arc::new(BooleanArray::from(take(&mut self.shown))),
         ];
         columns.extend(self.features.iter_mut().map(float));
-        self.file.write(columns)
+        file.write(columns)
     }
 
     /// Makes the file durable; how many bytes it has.
     pub(crate) fn finish(mut self) -> Result<u64, ParquetError> {
         self.flush()?;
-        self.file.finish()
+        self.file.map_or(Ok(0), TableFile::finish)
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Interactions {
 impl Interactions {
     pub(crate) fn new(destination: &Destination) -> Result<Self, ParquetError> {
         Ok(Interactions {
-            file: TableFile::new(destination, schema::interactions(), Vec::new())?,
+            file: TableFile::new(destination, schema::interactions(), Vec::new(), &[])?,
             id: Keys::default(),
             request: Keys::default(),
             numbers: Default::default(),

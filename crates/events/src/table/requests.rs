@@ -27,7 +27,7 @@ pub(crate) struct Requests {
 impl Requests {
     pub(crate) fn new(destination: &Destination) -> Result<Self, ParquetError> {
         Ok(Requests {
-            file: TableFile::new(destination, schema::requests(), Vec::new())?,
+            file: TableFile::new(destination, schema::requests(), Vec::new(), &[])?,
             request: Keys::default(),
             time: Vec::new(),
             numbers: Default::default(),
