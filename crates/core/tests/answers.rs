@@ -15,7 +15,7 @@ async fn ask(recommender: &Recommender, query: &Query, options: RunOptions) -> O
     recommender.run(query, options).await.unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn candidates_of_several_fetchers_are_merged_and_remember_who_proposed_them() {
     let recommender =
         by_id().fetcher(fetch([3, 1])).fetcher(fetch([])).fetcher(fetch([1, 2])).build().unwrap();
@@ -27,7 +27,7 @@ async fn candidates_of_several_fetchers_are_merged_and_remember_who_proposed_the
     assert_eq!(fetched, [("stub", 2), ("stub-2", 0), ("stub-3", 2)]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_was_scored_is_what_comes_back_row_by_row() {
     let recommender = by_id()
         .features(fill(&["ten", "missing"], |id, at| if at == 0 { 10.0 * id as f32 } else { f32::NAN }))
@@ -44,7 +44,7 @@ async fn what_was_scored_is_what_comes_back_row_by_row() {
     assert_eq!(recommender.schema().names().len(), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn too_many_candidates_are_cut_by_their_fused_ranks_and_said() {
     let recommender =
         by_id().fetcher(fetch(100..110)).fetcher(fetch([1, 105, 2, 3])).max_candidates(3).build().unwrap();
@@ -59,7 +59,7 @@ async fn too_many_candidates_are_cut_by_their_fused_ranks_and_said() {
     assert_eq!((fetch.candidates_in, fetch.candidates_out), (13, 3));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_missed_entity_is_followed_through_every_stage() {
     let recommender = by_id()
         .fetcher(fetch(1..=9))
@@ -84,7 +84,7 @@ async fn a_missed_entity_is_followed_through_every_stage() {
     assert_eq!(ask(2).await, WhyNot::BelowLimit { rank: 5, score: 2.0, last_score: 5.0 });
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn rank_moves_tell_who_moved_what() {
     let recommender = by_id()
         .fetcher(fetch([1, 2, 3]))
@@ -111,7 +111,7 @@ async fn rank_moves_tell_who_moved_what() {
     assert_eq!(outcome.explained[0].fetchers, [(Name::literal("stub"), 1.0, 0)]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_tenants_with_the_same_ids_see_each_their_own_catalog() {
     let recommender = by_id()
         .fetcher(fetch(1..=6))
@@ -156,7 +156,7 @@ proptest! {
         limit in 1_usize..50,
         seed: u64,
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let recommender = whole(first.clone(), second.clone(), dropped.clone(), draws);
             let query = Query { seed, limit, ..query(limit) };
