@@ -5,11 +5,13 @@ use clap::{Args, Parser, Subcommand};
 use crate::demo::DemoArgs;
 use crate::exit;
 use crate::import::args::ImportArgs;
+use crate::inspect::InspectArgs;
 use crate::new::NewArgs;
 use crate::query::QueryArgs;
+use crate::score::ScoreArgs;
 use crate::serve::ServeArgs;
 use crate::validate::ValidateArgs;
-use crate::{new, query, serve, validate};
+use crate::{inspect, new, query, score, serve, validate};
 
 /// Recommendations for products: import what users did, serve, ask, look into the answers.
 #[derive(Debug, Parser)]
@@ -46,6 +48,12 @@ pub(crate) enum Command {
     /// Write a recommender that runs at once
     #[command(after_help = new::HELP)]
     New(NewArgs),
+    /// Score the rows of a file with a model
+    #[command(after_help = score::HELP)]
+    Score(ScoreArgs),
+    /// What a model is, and which features matter to it
+    #[command(after_help = inspect::HELP)]
+    Inspect(InspectArgs),
     /// A simulated workspace, served and asked: everything in one screen
     Demo(DemoArgs),
 }

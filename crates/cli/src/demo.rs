@@ -89,7 +89,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
     )));
 
     stage::clear(&args.data)?;
-    let (grpc, http) = if args.serve { (50_051, 8_080) } else { (0, 0) };
+    // What is left running is easier to find at the usual ports.
+    let port = |usual| if args.serve { stage::free_or_any(usual) } else { 0 };
+    let (grpc, http) = (port(50_051), port(8_080));
     let config = stage::config(&args.data, grpc, http)?;
     let words = Words::new(config.features.describe());
     let deployment = Deployment::open(&args.data, &config.log).await?;
@@ -107,7 +109,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
         print(&format!("{} in {}", paint.green("all checks passed"), time(started.elapsed())));
         if args.serve {
             print(&commands(&workspace, &server));
-            tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")?;
+            server.until_stopped().await?;
+            return Ok(Exit::Ok);
         }
     }
     let stopped = server.shutdown().await;

@@ -4,10 +4,12 @@ mod args;
 mod demo;
 mod exit;
 mod import;
+mod inspect;
 mod new;
 mod query;
 mod records;
 mod render;
+mod score;
 mod serve;
 mod sink;
 mod target;
@@ -44,6 +46,8 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Import(args) => import::run(*args).await,
         Command::Validate(args) => validate::run(args).await,
         Command::New(args) => new::run(args).await,
+        Command::Score(args) => score::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(args).await,
     }
 }

@@ -81,6 +81,14 @@ pub(crate) async fn write(workspace: &Workspace, deployment: &Deployment) -> Res
     Ok(Written { rows, time: started.elapsed() })
 }
 
+/// The port if nothing listens on it, or else 0, which takes any.
+pub(crate) fn free_or_any(port: u16) -> u16 {
+    match std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => port,
+        Err(_) => 0,
+    }
+}
+
 /// Starts the server.
 ///
 /// # Errors
@@ -113,6 +121,12 @@ mod tests {
         let error = clear(folder.path()).unwrap_err().to_string();
         assert!(error.contains("choose another --data"), "{error}");
         assert!(folder.path().join("precious").exists());
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_not_insisted_on() {
+        let taken = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert_eq!(free_or_any(taken.local_addr().unwrap().port()), 0);
     }
 
     #[test]
