@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use parquet::errors::ParquetError;
+
 use crate::disk::Disk;
 use crate::error::LogError;
 use crate::schema::{Partition, Table, day};
@@ -68,7 +70,14 @@ fn tables(
         path: partition.folder(log, table).join(name + ".parquet"),
         segment: stem.clone(),
     };
-    let bad = |error| LogError::parquet(segment, error);
+    let bad = |error| match error {
+        // The disk's own failure, which the writer passed on.
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(source) => LogError::io("writing the Parquet files of", segment)(*source),
+            Err(source) => LogError::parquet(segment, source),
+        },
+        error => LogError::parquet(segment, error),
+    };
     let mut requests: BTreeMap<Partition, Requests> = BTreeMap::new();
     let mut impressions: BTreeMap<(Partition, u64), Impressions> = BTreeMap::new();
     let mut interactions: BTreeMap<Partition, Interactions> = BTreeMap::new();

@@ -63,6 +63,23 @@ async fn a_full_disk_refuses_interactions_keeps_requests_and_heals_by_itself() {
 }
 
 #[tokio::test]
+async fn rolling_onto_a_full_disk_says_so_and_is_made_up_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::default();
+    let (log, _) = open_on(&disk, folder.path(), patient());
+    log.log_interactions(vec![interaction(0)]).await.unwrap();
+    disk.full.store(true, Ordering::SeqCst);
+    let error = log.roll().await.unwrap_err();
+    assert!(error.is_full_disk(), "{error}");
+    assert_eq!((log.stats().waiting_segments, log.stats().parquet_files), (1, 0));
+    disk.full.store(false, Ordering::SeqCst);
+    log.roll().await.unwrap();
+    assert_eq!((log.stats().waiting_segments, log.stats().parquet_files), (0, 1));
+    log.close().await.unwrap();
+    assert_eq!(ids(folder.path()).1, HashSet::from([0]));
+}
+
+#[tokio::test]
 async fn a_sync_that_fails_acknowledges_nothing_and_its_segment_is_left_behind() {
     let folder = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::default();

@@ -58,12 +58,14 @@ impl TableFile {
     }
 
     /// Makes the file durable under its name; how many bytes it has.
-    pub(super) fn finish(self) -> Result<u64, ParquetError> {
-        let Sink { disk, path, file, bytes } = self.writer.into_inner()?;
-        if let Some(file) = file {
-            file.finish(&*disk, &path).map_err(|error| ParquetError::External(Box::new(error)))?;
+    pub(super) fn finish(mut self) -> Result<u64, ParquetError> {
+        // Not `into_inner`, which turns a failure of the disk into a text.
+        self.writer.finish()?;
+        let sink = self.writer.inner_mut();
+        if let Some(file) = sink.file.take() {
+            file.finish(&*sink.disk, &sink.path)?;
         }
-        Ok(bytes)
+        Ok(sink.bytes)
     }
 }
 
