@@ -16,7 +16,7 @@ use super::walk::Walk;
 use super::{Forest, Tree};
 
 /// Up to this many rows are scored one by one; a tile costs the same for one row as for 64.
-const FEW: usize = 4;
+const FEW: usize = 12;
 
 /// More byte columns than this would make tiles that no cache holds.
 const MAX_COLUMNS: usize = 1 << 14;
@@ -230,7 +230,7 @@ impl ByteEngine {
 
 impl FloatEngine {
     fn of(forest: &Forest, isa: Isa) -> Option<Self> {
-        if !isa.folds() || !forest.trees().iter().all(fold::fits) {
+        if !isa.folds() || !forest.trees().iter().all(|tree| tree.depth <= fold::SHALLOW) {
             return None;
         }
         let columns = FloatColumns::of(forest).filter(|columns| columns.columns.len() <= MAX_COLUMNS)?;
@@ -274,7 +274,7 @@ fn by_group(sums: &mut [f32], group: usize, groups: usize, add: impl FnOnce(&mut
 /// Whether coding a row costs more than bytes save: about two cycles for each value that is coded, against about three
 /// cycles for each split of 64 rows.
 fn floats_cost_less(forest: &Forest, quantiser: &Quantiser) -> bool {
-    let splits: usize = forest.trees().iter().map(|tree| (1 << tree.depth.min(fold::DEPTH)) - 1).sum();
+    let splits: usize = forest.trees().iter().map(|tree| (1 << tree.depth.min(fold::SHALLOW)) - 1).sum();
     3 * splits < 2 * TILE * quantiser.ranks.len()
 }
 
@@ -282,6 +282,8 @@ fn floats_cost_less(forest: &Forest, quantiser: &Quantiser) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Fold,
+    /// Apart from the others, because trees are padded to the deepest beside them.
+    FoldDeep,
     Blend,
     Deep,
     Walk,
@@ -290,7 +292,7 @@ enum Kind {
 fn kind(forest: &Forest, tree: usize, codes: &Codes, isa: Isa) -> Kind {
     let tree = &forest.trees()[tree];
     if isa.folds() && fold::fits(tree) {
-        Kind::Fold
+        if tree.depth <= fold::SHALLOW { Kind::Fold } else { Kind::FoldDeep }
     } else if blend::fits(tree) {
         Kind::Blend
     } else if isa.folds() && deep::fits(tree, codes) {
@@ -305,7 +307,7 @@ impl Layout {
     fn of(forest: &Forest, run: &[usize], codes: &Codes, isa: Isa) -> Self {
         let trees: Vec<Tree> = run.iter().map(|tree| forest.trees()[*tree]).collect();
         match run.first().map_or(Kind::Walk, |first| kind(forest, *first, codes, isa)) {
-            Kind::Fold => {
+            Kind::Fold | Kind::FoldDeep => {
                 let mut layout = Fold::default();
                 trees.chunks(fold::OCTET).for_each(|octet| layout.push(forest, octet, Columns::Bytes(codes)));
                 Layout::Fold(layout)

@@ -1,4 +1,4 @@
-//! The layout for trees of up to six levels, as most are: eight trees and 64 rows at a time, as bits.
+//! The layout for trees of up to eight levels that are not too ragged, as most are: eight trees and 64 rows at a time, as bits.
 //!
 //! Trees are padded to perfect ones. Every split of a tree becomes a mask of the 64 rows, one bit each, that go left;
 //! going down level by level, bitwise selects keep of each level the masks that the rows' own ways pass, for eight trees in one
@@ -10,7 +10,10 @@ use super::quantise::{Codes, TILE};
 use super::{Forest, Node, Test, Tree};
 
 /// The deepest trees that are laid out so.
-pub(crate) const DEPTH: usize = 6;
+pub(crate) const DEPTH: usize = 8;
+
+/// Up to this depth leaves are looked up in registers, and padding is cheap.
+pub(crate) const SHALLOW: usize = 6;
 
 /// How many trees are folded together.
 pub(crate) const OCTET: usize = 8;
@@ -78,9 +81,11 @@ pub(crate) struct Fold {
     pub(crate) leaves: Vec<f32>,
 }
 
-/// Whether a tree can be laid out so.
+/// Whether a tree should be laid out so: deep ones only while padding adds less than what [`super::blend`], which needs none, costs
+/// more for each split.
 pub(crate) fn fits(tree: &Tree) -> bool {
-    tree.depth <= DEPTH
+    let splits = tree.leaves() - 1;
+    tree.depth <= SHALLOW || (tree.depth <= DEPTH && 4 << tree.depth <= 7 * splits + 150)
 }
 
 impl Fold {

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use super::super::blend::{Blend, LEAVES, SLOTS};
 use super::super::deep::{Deep, SLACK};
 use super::super::floats::{FloatColumns, Floats};
-use super::super::fold::{Fold, FoldSplit, OCTET};
+use super::super::fold::{DEPTH as DEPTH_LIMIT, Fold, FoldSplit, OCTET};
 use super::super::quantise::{Block, Bytes, MISSING, Quantiser, RankColumns, TILE};
 use super::super::rows::Rows;
 use super::super::shap::{Scratch, Shap};
@@ -223,7 +223,9 @@ unsafe fn octets<const FLOATS: bool>(fold: &Fold, tile: *const u8, sums: &mut [f
                 3 => octet_of::<3, FLOATS>(splits, leaves, trees, tile, sums),
                 4 => octet_of::<4, FLOATS>(splits, leaves, trees, tile, sums),
                 5 => octet_of::<5, FLOATS>(splits, leaves, trees, tile, sums),
-                _ => octet_of::<6, FLOATS>(splits, leaves, trees, tile, sums),
+                6 => octet_of::<6, FLOATS>(splits, leaves, trees, tile, sums),
+                7 => octet_of::<7, FLOATS>(splits, leaves, trees, tile, sums),
+                _ => octet_of::<8, FLOATS>(splits, leaves, trees, tile, sums),
             }
         }
     }
@@ -247,7 +249,7 @@ unsafe fn octet_of<const DEPTH: usize, const FLOATS: bool>(
     sums: &mut [f32; TILE],
 ) {
     let inner = (1 << DEPTH) - 1;
-    let mut masks = [const { MaybeUninit::<Masks>::uninit() }; 63];
+    let mut masks = [const { MaybeUninit::<Masks>::uninit() }; (1 << DEPTH_LIMIT) - 1];
     for tree in 0..OCTET {
         // SAFETY: the caller's promise.
         let mine = unsafe { splits.add(tree * inner) };
@@ -272,7 +274,7 @@ unsafe fn octet_of<const DEPTH: usize, const FLOATS: bool>(
         }
     }
     // `ways[level]`: which rows go left at their own node of that level.
-    let mut ways = [_mm512_setzero_si512(); 6];
+    let mut ways = [_mm512_setzero_si512(); DEPTH_LIMIT];
     for level in 0..DEPTH {
         let (start, width) = ((1 << level) - 1, 1usize << level);
         let node = |at: usize| {
@@ -285,10 +287,12 @@ unsafe fn octet_of<const DEPTH: usize, const FLOATS: bool>(
             2 => choose_2(&ways, &node, 0, width),
             3 => choose_3(&ways, &node, 0, width),
             4 => choose_4(&ways, &node, 0, width),
-            _ => choose_5(&ways, &node, 0, width),
+            5 => choose_5(&ways, &node, 0, width),
+            6 => choose_6(&ways, &node, 0, width),
+            _ => choose_7(&ways, &node, 0, width),
         };
     }
-    let mut bits = [Masks([0; OCTET]); 6];
+    let mut bits = [Masks([0; OCTET]); DEPTH_LIMIT];
     for (bits, way) in bits[..DEPTH].iter_mut().zip(&ways) {
         // SAFETY: 64 aligned bytes.
         unsafe { _mm512_store_si512(bits.0.as_mut_ptr().cast(), *way) };
@@ -298,9 +302,9 @@ unsafe fn octet_of<const DEPTH: usize, const FLOATS: bool>(
     // SAFETY: `sums` are 64.
     let mut total = [0, 1, 2, 3].map(|quarter| unsafe { _mm512_loadu_ps(sums.add(16 * quarter)) });
     for tree in 0..trees {
-        let mut number = _mm512_set1_epi8((1 << DEPTH) as i8 - 1);
+        let mut number = _mm512_set1_epi8(((1u32 << DEPTH) - 1) as u8 as i8);
         for (level, bits) in bits[..DEPTH].iter().enumerate() {
-            let step = _mm512_set1_epi8(1 << (DEPTH - 1 - level));
+            let step = _mm512_set1_epi8((1u8 << (DEPTH - 1 - level)) as i8);
             number = _mm512_mask_sub_epi8(number, bits.0[tree], number, step);
         }
         // SAFETY: a place of 64 aligned bytes, and the caller's promise: numbers are below `2^DEPTH`.
@@ -321,7 +325,7 @@ unsafe fn octet_of<const DEPTH: usize, const FLOATS: bool>(
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn choose_0(_: &[__m512i; 6], node: &impl Fn(usize) -> __m512i, at: usize, _: usize) -> __m512i {
+fn choose_0(_: &[__m512i; DEPTH_LIMIT], node: &impl Fn(usize) -> __m512i, at: usize, _: usize) -> __m512i {
     node(at)
 }
 
@@ -331,7 +335,7 @@ macro_rules! choose {
     ($($name:ident = $level:literal of $below:expr;)*) => {$(
         #[inline]
         #[target_feature(enable = "avx512f")]
-        fn $name(ways: &[__m512i; 6], node: &impl Fn(usize) -> __m512i, at: usize, width: usize) -> __m512i {
+        fn $name(ways: &[__m512i; DEPTH_LIMIT], node: &impl Fn(usize) -> __m512i, at: usize, width: usize) -> __m512i {
             let (left, right) = ($below(ways, node, at, width), $below(ways, node, at + (width >> $level), width));
             // Bitwise `way ? left : right`.
             _mm512_ternarylogic_epi64::<0xCA>(ways[$level - 1], left, right)
@@ -344,9 +348,11 @@ choose! {
     choose_3 = 3 of choose_2;
     choose_4 = 4 of choose_3;
     choose_5 = 5 of choose_4;
+    choose_6 = 6 of choose_5;
+    choose_7 = 7 of choose_6;
 }
 
-/// Sixteen leaves by their numbers, from registers.
+/// Sixteen leaves by their numbers; from registers, if they are not too many for them.
 ///
 /// # Safety
 /// There are `2^DEPTH` leaves, and the numbers are below that.
@@ -355,6 +361,9 @@ choose! {
 unsafe fn look_up<const DEPTH: usize>(leaves: *const f32, index: __m512i) -> __m512 {
     // SAFETY: the caller's promise; shallow tables are read under a mask.
     unsafe {
+        if DEPTH > 6 {
+            return _mm512_i32gather_ps::<4>(index, leaves);
+        }
         if DEPTH <= 4 {
             let mask = ((1u32 << (1 << DEPTH)) - 1) as u16;
             return _mm512_permutexvar_ps(index, _mm512_maskz_loadu_ps(mask, leaves));
