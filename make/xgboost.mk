@@ -19,3 +19,12 @@ bench: export XGBOOST_LIB_DIR := $(XGBOOST_LIB)
 ifeq ($(BENCH),forest)
 bench: $(XGBOOST)/.stamp
 endif
+
+.PHONY: peers-forest
+peers-forest: .deps/peers/.stamp ## the forest bench's model in treelite, TL2cgen, ONNX Runtime and lleaves
+	.deps/peers/bin/python benches/peers/forest.py
+
+.deps/peers/.stamp: tests/python/peers-forest.txt
+	$(PYTHON) -m venv .deps/peers
+	.deps/peers/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
