@@ -12,7 +12,7 @@ export CARGO_TERM_COLOR ?= auto
 .PHONY: help demo serve test bench check fmt clippy deny doc proto-lint kill-test clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## build, generate a workspace, serve it, ask every recommender, print what happened
 	$(CARGO) build --release -p recommend
@@ -59,6 +59,8 @@ $(VENV)/.stamp: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
+
+include make/xgboost.mk
 
 clean: ## remove what was built and what the demo left
 	$(CARGO) clean
