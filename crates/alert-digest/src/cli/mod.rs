@@ -1,0 +1,21 @@
+//! The command line, one file per subcommand.
+
+pub mod cluster;
+
+use clap::{Parser, Subcommand};
+
+/// Turns a flooded alert channel into a short report.
+#[derive(Debug, Parser)]
+#[command(name = "alert-digest", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What it can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Cluster the messages of a file or of standard input.
+    Cluster(cluster::Arguments),
+}

@@ -1,0 +1,14 @@
+//! The pure part: messages in, [`Digest`] out. No I/O, no clock, no network.
+//!
+//! [`digest`] masks what varies, weighs the words, clusters, and says of each cluster what a person on call wants to
+//! know. [`Message`] is its input, [`Digest`] and [`Cluster`] its output; all of them are plain data for `serde`.
+
+mod build;
+mod model;
+mod options;
+mod summarizer;
+
+pub use build::digest;
+pub use model::{Author, Cluster, Count, Digest, Example, Message, Noise, Period, Term, Trend};
+pub use options::{Algorithm, DigestError, Options, Sensitivity};
+pub use summarizer::{Summarizer, SummaryError, summarize};

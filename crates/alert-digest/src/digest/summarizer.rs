@@ -1,0 +1,60 @@
+//! Who says in a sentence what a cluster is about. Nobody does unless asked: then nothing leaves the process.
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use super::model::{Cluster, Digest};
+
+/// Says in a sentence or two what the messages of a cluster report.
+#[async_trait]
+pub trait Summarizer: Send + Sync + std::fmt::Debug {
+    /// Plain text of at most a few hundred characters.
+    ///
+    /// # Errors
+    /// When whoever is asked gives no answer in time, or none that can be used.
+    async fn summarize(&self, cluster: &Cluster) -> Result<String, SummaryError>;
+}
+
+/// Why there is no summary. A report without summaries is whole all the same.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SummaryError {
+    /// No connection, no answer in time, or one that is cut off.
+    #[error("the summarizer at {url} cannot be reached: {reason}")]
+    Unreachable {
+        /// Who was asked.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// An answer that says no.
+    #[error("the summarizer at {url} answered {status}: {message}")]
+    Refused {
+        /// Who was asked.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of the answer.
+        message: String,
+    },
+    /// An answer without a text in it.
+    #[error("the summarizer at {url} gave an answer without a text: {reason}")]
+    Unusable {
+        /// Who was asked.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Asks for the summaries of the first `count` clusters, one after the other, and returns what went wrong with some.
+pub async fn summarize(digest: &mut Digest, summarizer: &dyn Summarizer, count: usize) -> Vec<SummaryError> {
+    let mut errors = Vec::new();
+    for cluster in digest.clusters.iter_mut().take(count) {
+        match summarizer.summarize(cluster).await {
+            Ok(summary) => cluster.summary = Some(summary),
+            Err(error) => errors.push(error),
+        }
+    }
+    errors
+}

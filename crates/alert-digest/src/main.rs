@@ -1,0 +1,20 @@
+//! The `alert-digest` binary: a command line for those without Slack, and the Slack app.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use alert_digest::cli::{self, Command};
+
+fn main() -> ExitCode {
+    let result = match cli::Cli::parse().command {
+        Command::Cluster(arguments) => cli::cluster::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("alert-digest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
