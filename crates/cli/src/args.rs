@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::backtest::BacktestArgs;
 use crate::demo::DemoArgs;
 use crate::exit;
 use crate::import::args::ImportArgs;
@@ -11,7 +12,7 @@ use crate::query::QueryArgs;
 use crate::score::ScoreArgs;
 use crate::serve::ServeArgs;
 use crate::validate::ValidateArgs;
-use crate::{inspect, new, query, score, serve, validate};
+use crate::{backtest, inspect, new, query, score, serve, validate};
 
 /// Recommendations for products: import what users did, serve, ask, look into the answers.
 #[derive(Debug, Parser)]
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     /// Write a recommender that runs at once
     #[command(after_help = new::HELP)]
     New(NewArgs),
+    /// Prove a recommender on recorded interactions: how much of what people did next would it have shown?
+    #[command(after_help = backtest::HELP)]
+    Backtest(Box<BacktestArgs>),
     /// Score the rows of a file with a model
     #[command(after_help = score::HELP)]
     Score(ScoreArgs),

@@ -5,22 +5,22 @@
 
 pub(crate) mod args;
 mod attributes;
-mod condition;
+pub(crate) mod condition;
 mod entities;
 mod files;
 mod interactions;
-mod mapping;
-mod progress;
+pub(crate) mod mapping;
+pub(crate) mod progress;
 mod pump;
-mod rejects;
+pub(crate) mod rejects;
 mod relations;
 pub(crate) mod slack;
 mod summary;
-mod table;
+pub(crate) mod table;
 mod tally;
 mod ties;
 pub(crate) mod time;
-mod values;
+pub(crate) mod values;
 
 use std::path::{Path, PathBuf};
 

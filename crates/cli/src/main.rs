@@ -1,6 +1,7 @@
 //! The recommend binary: serve, import, query, validate, new, demo.
 
 mod args;
+mod backtest;
 mod demo;
 mod exit;
 mod import;
@@ -46,6 +47,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Import(args) => import::run(*args).await,
         Command::Validate(args) => validate::run(args).await,
         Command::New(args) => new::run(args).await,
+        Command::Backtest(args) => backtest::run(*args).await,
         Command::Score(args) => score::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(args).await,

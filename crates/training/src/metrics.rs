@@ -20,7 +20,7 @@ mod compare;
 
 use serde::Serialize;
 
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, Slates};
 pub use compare::{Difference, Interval, bootstrap_mean, paired_difference};
 
 /// One user's ranking against what turned out to be relevant.
@@ -49,6 +49,38 @@ pub struct Scores {
     pub mrr: f64,
     /// Whether there is any relevant one.
     pub hit_rate: f64,
+}
+
+impl std::ops::Add for Scores {
+    type Output = Scores;
+
+    fn add(self, other: Scores) -> Scores {
+        Scores {
+            recall: self.recall + other.recall,
+            recall_capped: self.recall_capped + other.recall_capped,
+            precision: self.precision + other.precision,
+            ndcg: self.ndcg + other.ndcg,
+            map: self.map + other.map,
+            mrr: self.mrr + other.mrr,
+            hit_rate: self.hit_rate + other.hit_rate,
+        }
+    }
+}
+
+impl std::ops::Mul<f64> for Scores {
+    type Output = Scores;
+
+    fn mul(self, factor: f64) -> Scores {
+        Scores {
+            recall: self.recall * factor,
+            recall_capped: self.recall_capped * factor,
+            precision: self.precision * factor,
+            ndcg: self.ndcg * factor,
+            map: self.map * factor,
+            mrr: self.mrr * factor,
+            hit_rate: self.hit_rate * factor,
+        }
+    }
 }
 
 /// A metric that [`Scores`] holds.

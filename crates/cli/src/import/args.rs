@@ -199,7 +199,7 @@ pub(crate) struct SlackArgs {
     pub(crate) dry_run: bool,
 }
 
-fn delimiter(text: &str) -> Result<u8, String> {
+pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [b'\\', b't'] => Ok(b'\t'),
         [byte] => Ok(*byte),

@@ -5,14 +5,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::table::Progress;
 
 /// A bar over one input.
-pub(super) struct Bar {
+pub(crate) struct Bar {
     bar: ProgressBar,
     progress: Progress,
 }
 
 impl Bar {
     /// A bar with a name before it.
-    pub(super) fn new(name: &str, progress: Progress) -> Self {
+    pub(crate) fn new(name: &str, progress: Progress) -> Self {
         let bar = ProgressBar::with_draw_target(Some(progress.total), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{prefix} {bar:30} {percent:>3} %  {msg}  {eta} left");
         if let Ok(style) = style {
@@ -23,7 +23,7 @@ impl Bar {
     }
 
     /// Shows how far it is, after so many rows in all.
-    pub(super) fn tick(&self, rows: u64) {
+    pub(crate) fn tick(&self, rows: u64) {
         self.bar.set_position(self.progress.done());
         let seconds = self.bar.elapsed().as_secs_f64();
         if seconds > 0.0 && !self.bar.is_hidden() {
@@ -32,7 +32,7 @@ impl Bar {
     }
 
     /// Takes the bar away: the summary says the rest.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
     }
 }

@@ -211,7 +211,8 @@ fn by_extension(path: &Path) -> (Option<Format>, bool) {
     }
     let format = match last.as_deref() {
         Some("csv" | "txt") => Some(Format::Csv),
-        Some("tsv" | "tab") => Some(Format::Tsv),
+        // `.inter` is what RecBole calls its tables of interactions.
+        Some("tsv" | "tab" | "inter") => Some(Format::Tsv),
         Some("jsonl" | "ndjson" | "json") => Some(Format::Jsonl),
         Some("parquet" | "pq") => Some(Format::Parquet),
         _ => None,

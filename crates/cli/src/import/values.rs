@@ -21,7 +21,7 @@ pub(super) fn id(field: &str, cell: Cell<'_>) -> Result<String, Fault> {
 }
 
 /// A finite number.
-pub(super) fn number(field: &str, cell: Cell<'_>) -> Result<Option<f64>, Fault> {
+pub(crate) fn number(field: &str, cell: Cell<'_>) -> Result<Option<f64>, Fault> {
     let value = match cell {
         Cell::Missing => return Ok(None),
         Cell::Integer(number) => number as f64,
@@ -68,13 +68,13 @@ pub(crate) fn to_name(text: &str) -> Result<Name, String> {
 
 /// [`to_name`] for columns whose few words repeat in every row.
 #[derive(Debug, Default)]
-pub(super) struct Names(FxHashMap<String, Name>);
+pub(crate) struct Names(FxHashMap<String, Name>);
 
 impl Names {
     /// More different words than this in one column are no names but values.
     const MOST: usize = 1_000;
 
-    pub(super) fn get(&mut self, field: &str, cell: Cell<'_>) -> Result<Name, Fault> {
+    pub(crate) fn get(&mut self, field: &str, cell: Cell<'_>) -> Result<Name, Fault> {
         let text = cell.text().ok_or_else(|| Fault::new(field, "is missing"))?;
         if let Some(name) = self.0.get(&*text) {
             return Ok(name.clone());

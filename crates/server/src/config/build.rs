@@ -40,11 +40,11 @@ impl Config {
         ConfigErrors::unless_empty(errors, built)
     }
 
-    /// Builds one recommender of the file.
+    /// Builds one recommender of the file, for tools that need no other.
     ///
     /// # Errors
     /// Everything that does not fit.
-    pub(crate) fn build_one(
+    pub fn build_one(
         &self,
         recommender: &RecommenderConfig,
         stores: &Stores,

@@ -3,7 +3,7 @@
 use recommend_core::{EntityId, UserId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Who touched what in the training data, and what has been recommended so far.
+/// Who touched what in the training data.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     users: usize,
@@ -11,6 +11,11 @@ pub struct Catalogue {
     touched_by: FxHashMap<EntityId, Vec<UserId>>,
     /// Each entity's popularity percentile: the share of entities with fewer users, ties counted half.
     percentile: FxHashMap<EntityId, f64>,
+}
+
+/// What has been recommended so far, and how it looks beside a [`Catalogue`].
+#[derive(Debug, Default)]
+pub struct Slates {
     recommended: FxHashSet<EntityId>,
     novelty: Mean,
     bias: Mean,
@@ -61,41 +66,12 @@ impl Catalogue {
                 (*entity, (below + up_to) as f64 / 2.0 / counts.len() as f64)
             })
             .collect();
-        Catalogue { users: users.len(), touched_by, percentile, ..Catalogue::default() }
+        Catalogue { users: users.len(), touched_by, percentile }
     }
 
-    /// Notes what one user was recommended.
-    pub fn note(&mut self, top: &[EntityId]) {
-        for (at, entity) in top.iter().enumerate() {
-            self.recommended.insert(*entity);
-            let touched = self.touched_by.get(entity).map_or(0, Vec::len);
-            // An entity that nobody touched is as novel as one that a single user did.
-            self.novelty.add((self.users.max(1) as f64 / touched.max(1) as f64).log2());
-            self.bias.add(self.percentile.get(entity).copied().unwrap_or(0.0));
-            for other in &top[..at] {
-                self.diversity.add(1.0 - self.cosine(*entity, *other));
-            }
-        }
-    }
-
-    /// Entities recommended to anybody / entities that could be; in 0..=1.
-    pub fn coverage(&self) -> f64 {
-        self.recommended.len() as f64 / self.touched_by.len().max(1) as f64
-    }
-
-    /// Mean self-information of what was recommended, in bits.
-    pub fn novelty(&self) -> f64 {
-        self.novelty.value()
-    }
-
-    /// Mean popularity percentile of what was recommended, in 0..=1.
-    pub fn popularity_bias(&self) -> f64 {
-        self.bias.value()
-    }
-
-    /// Mean over users and pairs within a slate of 1 - cosine of their users, in 0..=1.
-    pub fn diversity(&self) -> f64 {
-        self.diversity.value()
+    /// How many entities could be recommended.
+    pub fn entities(&self) -> usize {
+        self.touched_by.len()
     }
 
     fn cosine(&self, a: EntityId, b: EntityId) -> f64 {
@@ -119,6 +95,49 @@ impl Catalogue {
     }
 }
 
+impl Slates {
+    /// Notes what one user was recommended.
+    pub fn note(&mut self, catalogue: &Catalogue, top: &[EntityId]) {
+        for entity in top {
+            self.recommended.insert(*entity);
+            let touched = catalogue.touched_by.get(entity).map_or(0, Vec::len);
+            // An entity that nobody touched is as novel as one that a single user did.
+            self.novelty.add((catalogue.users.max(1) as f64 / touched.max(1) as f64).log2());
+            self.bias.add(catalogue.percentile.get(entity).copied().unwrap_or(0.0));
+        }
+    }
+
+    /// Notes how unlike each other the things are that one user was recommended. That goes through the users of each
+    /// pair, so that a sample of the users may do.
+    pub fn note_diversity(&mut self, catalogue: &Catalogue, top: &[EntityId]) {
+        for (at, entity) in top.iter().enumerate() {
+            for other in &top[..at] {
+                self.diversity.add(1.0 - catalogue.cosine(*entity, *other));
+            }
+        }
+    }
+
+    /// Entities recommended to anybody / entities that could be; in 0..=1.
+    pub fn coverage(&self, catalogue: &Catalogue) -> f64 {
+        self.recommended.len() as f64 / catalogue.entities().max(1) as f64
+    }
+
+    /// Mean self-information of what was recommended, in bits.
+    pub fn novelty(&self) -> f64 {
+        self.novelty.value()
+    }
+
+    /// Mean popularity percentile of what was recommended, in 0..=1.
+    pub fn popularity_bias(&self) -> f64 {
+        self.bias.value()
+    }
+
+    /// Mean over users and pairs within a slate of 1 - cosine of their users, in 0..=1.
+    pub fn diversity(&self) -> f64 {
+        self.diversity.value()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,14 +146,16 @@ mod tests {
     fn a_catalogue_knows_what_is_popular_and_alike() {
         let id = EntityId;
         let touched = [(1, 10), (2, 10), (3, 10), (4, 10), (1, 11), (2, 11), (3, 12)];
-        let mut catalogue = Catalogue::new(
+        let catalogue = Catalogue::new(
             [10, 11, 12, 13].map(id),
             touched.map(|(user, entity)| (UserId(user), id(entity))),
         );
-        catalogue.note(&[id(10), id(11)]);
-        assert_eq!(catalogue.coverage(), 0.5);
-        assert!((catalogue.novelty() - (0.0 + 1.0) / 2.0).abs() < 1e-12, "all four, then two of four users");
-        assert!((catalogue.popularity_bias() - (0.875 + 0.625) / 2.0).abs() < 1e-12);
-        assert!((catalogue.diversity() - (1.0 - 2.0 / 8_f64.sqrt())).abs() < 1e-12);
+        let mut slates = Slates::default();
+        slates.note(&catalogue, &[id(10), id(11)]);
+        slates.note_diversity(&catalogue, &[id(10), id(11)]);
+        assert_eq!(slates.coverage(&catalogue), 0.5);
+        assert!((slates.novelty() - (0.0 + 1.0) / 2.0).abs() < 1e-12, "all four, then two of four users");
+        assert!((slates.popularity_bias() - (0.875 + 0.625) / 2.0).abs() < 1e-12);
+        assert!((slates.diversity() - (1.0 - 2.0 / 8_f64.sqrt())).abs() < 1e-12);
     }
 }
