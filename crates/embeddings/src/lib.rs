@@ -1,5 +1,9 @@
 //! Retrieval models that are learned from interactions alone: who did something with what, and nothing else.
+//!
+//! Items and users are numbers from 0 here. Who they are, and which interactions count, is the caller's business.
 
 pub mod ease;
+pub mod neighbours;
 
 pub use ease::{Ease, EaseError};
+pub use neighbours::{Baskets, Neighbours, Similarity};

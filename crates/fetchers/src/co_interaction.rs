@@ -1,6 +1,8 @@
 //! Item-to-item similarity by co-interaction: which entities the same users use.
 
 use recommend_core::EntityId;
+use recommend_embeddings as embeddings;
+use recommend_embeddings::Similarity;
 use rustc_hash::FxHashMap;
 
 /// What each user used: entities with a weight each, user after user.
@@ -18,74 +20,35 @@ impl Baskets {
     }
 }
 
-/// The nearest neighbours of each entity.
-///
-/// The similarity of two entities is the cosine of their columns in the user-entity matrix (Sarwar, Karypis, Konstan
-/// and Riedl, WWW 2001; Linden, Smith and York, IEEE Internet Computing 2003), shrunk towards zero by the number of
-/// users that they share, n / (n + shrinkage), so that two users do not make a pair (Bell and Koren, ICDM 2007).
+/// The nearest neighbours of each entity: [`embeddings::Neighbours`], by id.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Neighbours {
     /// Sorted; a row is a place here.
     entities: Vec<EntityId>,
-    ends: Vec<usize>,
-    /// Best first, ties by id.
-    cells: Vec<(u32, f32)>,
+    nearest: embeddings::Neighbours,
 }
 
 impl Neighbours {
-    /// Compares all entities and keeps the `keep` nearest of each; the second value is how many steps that took.
-    pub(crate) fn of(baskets: &Baskets, shrinkage: f32, keep: usize) -> (Self, usize) {
+    /// Compares all entities; the second value is how many steps that took.
+    pub(crate) fn of(baskets: Baskets, similarity: Similarity) -> (Self, usize) {
         let mut entities: Vec<EntityId> = baskets.cells.iter().map(|(id, _)| *id).collect();
         entities.sort_unstable();
         entities.dedup();
         let rows: FxHashMap<EntityId, u32> = entities.iter().copied().zip(0..).collect();
-        let by_user: Vec<(u32, f32)> = baskets.cells.iter().map(|(id, weight)| (rows[id], *weight)).collect();
-        let by_entity = transpose(&baskets.ends, &by_user, entities.len());
-        let norms: Vec<f32> = (0..entities.len())
-            .map(|row| by_entity.row(row).iter().map(|(_, weight)| weight * weight).sum::<f32>().sqrt())
-            .collect();
-
-        let mut found = Neighbours { ends: Vec::with_capacity(entities.len()), entities, cells: Vec::new() };
-        let mut sums = vec![(0.0_f32, 0_u32); found.entities.len()];
-        let (mut touched, mut steps) = (Vec::new(), 0);
-        for row in 0..found.entities.len() {
-            for (user, weight) in by_entity.row(row) {
-                let basket = slice(&baskets.ends, &by_user, *user as usize);
-                steps += basket.len();
-                for (other, other_weight) in basket {
-                    let (sum, shared) = &mut sums[*other as usize];
-                    if *shared == 0 {
-                        touched.push(*other);
-                    }
-                    *sum += weight * other_weight;
-                    *shared += 1;
-                }
-            }
-            let mut nearest: Vec<(u32, f32)> = Vec::with_capacity(touched.len());
-            for other in touched.drain(..) {
-                let (sum, shared) = std::mem::take(&mut sums[other as usize]);
-                if other as usize != row {
-                    let cosine = sum / (norms[row] * norms[other as usize]);
-                    let shared = shared as f32;
-                    nearest.push((other, cosine * shared / (shared + shrinkage)));
-                }
-            }
-            let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-            if nearest.len() > keep && keep > 0 {
-                nearest.select_nth_unstable_by(keep - 1, order);
-            }
-            nearest.truncate(keep);
-            nearest.sort_unstable_by(order);
-            found.cells.extend(nearest);
-            found.ends.push(found.cells.len());
+        let (mut by_row, mut start) = (embeddings::Baskets::default(), 0);
+        for end in baskets.ends {
+            by_row.push(baskets.cells[start..end].iter().map(|(id, weight)| (rows[id], *weight)));
+            start = end;
         }
-        found.cells.shrink_to_fit();
-        (found, steps)
+        drop(baskets.cells);
+        let nearest = embeddings::Neighbours::of(&by_row, entities.len(), similarity);
+        let steps = nearest.steps();
+        (Neighbours { entities, nearest }, steps)
     }
 
-    /// The neighbours of an entity with their similarities (0 to 1), best first; none for an entity not seen.
+    /// The neighbours of an entity with their similarities, best first; none for an entity not seen.
     pub(crate) fn near(&self, entity: EntityId) -> impl Iterator<Item = (EntityId, f32)> {
-        let cells = self.row(entity).map_or(&[][..], |row| slice(&self.ends, &self.cells, row as usize));
+        let cells = self.row(entity).map_or(&[][..], |row| self.nearest.near(row));
         cells.iter().map(|(row, similarity)| (self.entities[*row as usize], *similarity))
     }
 
@@ -93,7 +56,7 @@ impl Neighbours {
     pub(crate) fn near_all(&self, roots: &[(EntityId, f32)]) -> Vec<(EntityId, f32)> {
         let roots: Vec<(u32, f32)> =
             roots.iter().filter_map(|(root, weight)| Some((self.row(*root)?, *weight))).collect();
-        let cells = |row: u32| slice(&self.ends, &self.cells, row as usize);
+        let cells = |row: u32| self.nearest.near(row);
         let most = roots.iter().map(|(row, _)| cells(*row).len()).sum::<usize>().min(self.entities.len());
         let mut sums: FxHashMap<u32, f32> = FxHashMap::with_capacity_and_hasher(most, Default::default());
         for (root, weight) in &roots {
@@ -112,44 +75,6 @@ impl Neighbours {
     }
 }
 
-/// Cells by entity instead of by user; users in order.
-struct Transposed {
-    ends: Vec<usize>,
-    cells: Vec<(u32, f32)>,
-}
-
-impl Transposed {
-    fn row(&self, row: usize) -> &[(u32, f32)] {
-        slice(&self.ends, &self.cells, row)
-    }
-}
-
-fn transpose(ends: &[usize], cells: &[(u32, f32)], rows: usize) -> Transposed {
-    let mut starts = vec![0; rows + 1];
-    for (row, _) in cells {
-        starts[*row as usize + 1] += 1;
-    }
-    for row in 0..rows {
-        starts[row + 1] += starts[row];
-    }
-    let mut next = starts.clone();
-    let mut turned = vec![(0, 0.0); cells.len()];
-    for user in 0..ends.len() {
-        for (row, weight) in slice(ends, cells, user) {
-            turned[next[*row as usize]] = (user as u32, *weight);
-            next[*row as usize] += 1;
-        }
-    }
-    starts.remove(0);
-    Transposed { ends: starts, cells: turned }
-}
-
-/// The cells of one row, given where each row ends.
-fn slice<'a, T>(ends: &[usize], cells: &'a [T], row: usize) -> &'a [T] {
-    let start = if row == 0 { 0 } else { ends[row - 1] };
-    &cells[start..ends[row]]
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -164,6 +89,10 @@ mod tests {
         baskets
     }
 
+    fn of(baskets: Baskets, shrinkage: f32, keep: usize) -> Neighbours {
+        Neighbours::of(baskets, Similarity { shrinkage, keep, nearness: None }).0
+    }
+
     fn near(neighbours: &Neighbours, id: u64) -> Vec<(u64, f32)> {
         neighbours.near(EntityId(id)).map(|(id, similarity)| (id.0, similarity)).collect()
     }
@@ -171,7 +100,7 @@ mod tests {
     #[test]
     fn similar_is_what_the_same_users_use() {
         let users = baskets(&[&[(1, 1.0), (2, 1.0)], &[(1, 1.0), (2, 1.0)], &[(2, 1.0), (3, 1.0)], &[]]);
-        let (found, _) = Neighbours::of(&users, 0.0, 10);
+        let found = of(users, 0.0, 10);
         let (two_of_six, one_of_three) = (2.0 / 6.0_f32.sqrt(), 1.0 / 3.0_f32.sqrt());
         assert_eq!(near(&found, 2).iter().map(|n| n.0).collect::<Vec<_>>(), [1, 3]);
         assert!((near(&found, 1)[0].1 - two_of_six).abs() < 1e-6);
@@ -183,17 +112,17 @@ mod tests {
     fn shrinkage_prefers_pairs_with_more_users() {
         let both: &[(u64, f32)] = &[(1, 1.0), (2, 1.0)];
         let users: [&[(u64, f32)]; 5] = [&[(3, 1.0), (4, 1.0)], both, both, both, &[(1, 1.0)]];
-        let similarity = |shrinkage, id| near(&Neighbours::of(&baskets(&users), shrinkage, 9).0, id)[0].1;
+        let similarity = |shrinkage, id| near(&of(baskets(&users), shrinkage, 9), id)[0].1;
         assert!(similarity(0.0, 3) > similarity(0.0, 1), "one common user out of one is a perfect cosine");
         assert!(similarity(5.0, 3) < similarity(5.0, 1));
     }
 
     #[test]
     fn the_nearest_are_kept_and_ties_go_to_the_smaller_id() {
-        let users = baskets(&[&[(5, 1.0), (9, 1.0), (7, 1.0), (6, 1.0)]]);
-        let (found, _) = Neighbours::of(&users, 0.0, 2);
+        let users = || baskets(&[&[(5, 1.0), (9, 1.0), (7, 1.0), (6, 1.0)]]);
+        let found = of(users(), 0.0, 2);
         assert_eq!(near(&found, 7).iter().map(|n| n.0).collect::<Vec<_>>(), [5, 6]);
-        assert!(near(&Neighbours::of(&users, 0.0, 0).0, 7).is_empty());
+        assert!(near(&of(users(), 0.0, 0), 7).is_empty());
     }
 
     proptest! {
@@ -206,7 +135,7 @@ mod tests {
             for user in &users {
                 all.push(user.iter().map(|(id, weight)| (EntityId(*id), *weight)));
             }
-            let (found, _) = Neighbours::of(&all, shrinkage, 100);
+            let found = of(all, shrinkage, 100);
             let weight = |user: &std::collections::BTreeMap<u64, f32>, id| user.get(&id).copied().unwrap_or(0.0);
             for a in 0..12 {
                 let neighbours = near(&found, a);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use recommend_core::{ComponentError, EntityId, Fetcher, Name, Proposals, Query, days};
+use recommend_embeddings::Similarity;
 use recommend_stores::{InteractionStore, Stores};
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
@@ -97,8 +98,11 @@ impl CoParticipants {
         let index = IndexSettings {
             interactions: settings.interactions.clone(),
             window: settings.window,
-            neighbours: settings.neighbours,
-            shrinkage: settings.shrinkage,
+            similarity: Similarity {
+                shrinkage: settings.shrinkage,
+                keep: settings.neighbours,
+                nearness: None,
+            },
         };
         let index = NeighbourIndex::new(store.clone(), index);
         CoParticipants { store, settings, index }

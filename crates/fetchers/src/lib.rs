@@ -14,7 +14,8 @@
 //! | `all` | everything in the corpus | `from`: "catalog", "interactions" or "both" ("both"), `where` (a [`recommend_core::predicate`]), `limit` (none) | 1 |
 //! | `popular` | what most is done with | `interactions` (all kinds), `window` (all time), `half_life` (none), `limit` (200) | interactions, decayed with the half-life |
 //! | `recent` | what is newest | `by` ("created"), `window` (all time), `half_life` ("7d"), `limit` (200) | 0.5^(age / half-life) |
-//! | `related` | what people use who use what the user uses | `from`: "history" or "seeds" ("history"), `interactions` (all kinds), `window` ("180d"), `half_life` ("30d"), `history` (50 entities), `neighbours` (50 per entity), `shrinkage` (10), `limit` (200) | sum of cosines, weighted by recency |
+//! | `related` | what people use who use what the user uses | `from`: "history" or "seeds" ("history"), `interactions` (all kinds), `window` ("180d"), `half_life` ("30d"), `decay` (1 per place of the history), `history` (50 entities), `neighbours` (50 per entity), `shrinkage` (10), `nearness` (none; in places: only what is used about the same time goes together), `limit` (200) | sum of similarities, weighted by recency |
+//! | `ease` | what a linear autoencoder (EASE^R) makes of the user's history | `interactions` (all kinds), `window` (all time), `lambda` (8 × the mean number of users of an entity), `items` (4000, the most used), `history` (100 entities), `decay` (0.95 per place), `limit` (200) | sum of weights, by recency |
 //! | `relations` | what the user has a relation to | `relation` ("member"), `by`: "newest" or "weight" ("newest"), `half_life` ("30d" for newest, none for weight), `limit` (500) | decayed age or weight |
 //! | `contacts` | whom the user deals with most | `interactions` (all kinds), `window` ("180d"), `half_life` ("30d"), `direction`: "out", "in" or "both" ("out"), `limit` (200) | sum of decayed values |
 //! | `co-participants` | what goes with the seeds | as `contacts`, and `people` (corpora "user" and "contact"), `bonus` (0.5), `shrinkage` (10), `neighbours` (50) | shares, more for those of several seeds |
@@ -26,7 +27,7 @@
 //! exponential: after one half-life an interaction counts half. Fetchers have no regard for visibility, membership or
 //! removal: that is what filters are for.
 //!
-//! **How fresh.** `popular`, `related` and `co-participants` (of things) read a table that is derived from all
+//! **How fresh.** `popular`, `related`, `ease` and `co-participants` (of things) read a table that is derived from all
 //! interactions of a tenant. It is built off the request path and swapped in whole; while a new one is built the old
 //! one serves. Small tenants get theirs rebuilt at every change, large ones so often that 5 % of a core go into it.
 //! A query whose time is before some interactions, as in a replay, gets a table without them, which in a large tenant
@@ -38,14 +39,17 @@ mod co_participants;
 mod contacts;
 mod decay;
 mod derived;
+mod ease;
 mod fallback;
 mod given;
+mod history;
 mod neighbour_index;
 mod popular;
 mod recent;
 mod related;
 mod relations;
 mod settings;
+mod snapshot;
 #[cfg(test)]
 mod testing;
 mod time_slots;
@@ -56,6 +60,7 @@ use recommend_stores::Stores;
 pub use all::{All, AllSettings, From as AllFrom};
 pub use co_participants::{CoParticipants, CoParticipantsSettings};
 pub use contacts::{Contacts, ContactsSettings, Direction};
+pub use ease::{Ease, EaseSettings};
 pub use fallback::Fallback;
 pub use given::Given;
 pub use popular::{Popular, PopularSettings};
@@ -87,6 +92,9 @@ pub fn register(registry: &mut Registry) {
     });
     registry.fetcher("related", |settings: RelatedSettings, context| {
         Ok(Related::new(context.resources.get::<Stores>()?, settings))
+    });
+    registry.fetcher("ease", |settings: EaseSettings, context| {
+        Ok(Ease::new(context.resources.get::<Stores>()?, settings))
     });
     registry.fetcher("relations", |settings: RelationsSettings, context| {
         Ok(Relations::new(context.resources.get::<Stores>()?, settings))

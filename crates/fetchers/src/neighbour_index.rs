@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use recommend_core::{ComponentError, EntityId, Query};
+use recommend_embeddings::Similarity;
 use recommend_stores::{Event, InteractionStore};
 use rustc_hash::FxHashMap;
 
@@ -22,8 +23,7 @@ const TENANTS: usize = 256;
 pub(crate) struct IndexSettings {
     pub(crate) interactions: KindWeights,
     pub(crate) window: Option<Duration>,
-    pub(crate) neighbours: usize,
-    pub(crate) shrinkage: f32,
+    pub(crate) similarity: Similarity,
 }
 
 /// Neighbours by tenant and corpus.
@@ -45,12 +45,12 @@ impl NeighbourIndex {
             let (store, settings) = (self.store.clone(), self.settings.clone());
             let (tenant, corpus, now) = (query.tenant, query.corpus.clone(), query.now);
             async move {
-                let IndexSettings { interactions, window, neighbours, shrinkage } = settings;
+                let IndexSettings { interactions, window, similarity } = settings;
                 let (mut baskets, from) = (Baskets::default(), since(now, window));
                 store.scan_users(tenant, &corpus, interactions.kinds(), from, now, &mut |_, events| {
                     baskets.push(basket(events, &interactions));
                 })?;
-                let (value, steps) = Neighbours::of(&baskets, shrinkage, neighbours);
+                let (value, steps) = Neighbours::of(baskets, similarity);
                 Ok(Built { value, steps })
             }
         });

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use recommend_core::{ComponentError, EntityId, Fetcher, Name, Proposals, Query, days};
+use recommend_embeddings::Similarity;
 use recommend_stores::{InteractionStore, Stores};
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::decay::decay;
 use crate::neighbour_index::{IndexSettings, NeighbourIndex};
-use crate::settings::{KindWeights, at_least_one, not_negative, since};
+use crate::settings::{KindWeights, above_zero, at_least_one, not_negative, since, up_to_one};
 
 /// How many interactions are read for each entity of the history wanted, because many are with the same.
 const EVENTS_PER_ENTITY: usize = 20;
@@ -43,6 +44,10 @@ pub struct RelatedSettings {
     /// After how long an interaction of the user counts half.
     #[serde(with = "recommend_core::duration")]
     pub half_life: Duration,
+    /// What an entity of the history counts, compared to the one used next after it: 0 to 1. Unlike the half-life it goes
+    /// by places and not by time, so it suits those who come once a year too.
+    #[serde(deserialize_with = "up_to_one")]
+    pub decay: f32,
     /// How many entities of the user's history are looked from, the latest.
     #[serde(deserialize_with = "at_least_one")]
     pub history: usize,
@@ -52,6 +57,10 @@ pub struct RelatedSettings {
     /// With how many common users a similarity counts half.
     #[serde(deserialize_with = "not_negative")]
     pub shrinkage: f32,
+    /// With a number of places, two entities go together when users use them about the same time, one after the other:
+    /// at a distance of so many places in the user's history a pair counts 1/e. `None` is regardless of order.
+    #[serde(deserialize_with = "above_zero")]
+    pub nearness: Option<f32>,
     /// How many to propose.
     #[serde(deserialize_with = "at_least_one")]
     pub limit: usize,
@@ -64,9 +73,11 @@ impl Default for RelatedSettings {
             interactions: KindWeights::default(),
             window: Some(days(180)),
             half_life: days(30),
+            decay: 1.0,
             history: 50,
             neighbours: 50,
             shrinkage: 10.0,
+            nearness: None,
             limit: 200,
         }
     }
@@ -76,7 +87,8 @@ impl Default for RelatedSettings {
 /// collaborative filtering (Sarwar et al., WWW 2001). A proposal's score is the sum over the history of similarity ×
 /// weight of the kind × decayed age; or over the seeds of similarity. What the sum is over is not itself proposed.
 ///
-/// Similarity is the cosine between the sets of users, shrunk for pairs with few common users. The index is built from
+/// Similarity is the cosine between the sets of users, shrunk for pairs with few common users; with a
+/// [nearness](RelatedSettings::nearness) it is how often users use the two about the same time. The index is built from
 /// the interaction log, off the request path; the user's own history is read at each request.
 ///
 /// ```
@@ -104,8 +116,11 @@ impl Related {
         let index = IndexSettings {
             interactions: settings.interactions.clone(),
             window: settings.window,
-            neighbours: settings.neighbours,
-            shrinkage: settings.shrinkage,
+            similarity: Similarity {
+                shrinkage: settings.shrinkage,
+                keep: settings.neighbours,
+                nearness: settings.nearness,
+            },
         };
         let index = NeighbourIndex::new(store.clone(), index);
         Related { store, settings, index }
@@ -146,6 +161,14 @@ impl Related {
         Related::of(self.store, RelatedSettings { shrinkage: shrinkage.max(0.0), ..self.settings })
     }
 
+    /// Lets two entities go together only when users use them about the same time: see
+    /// [`RelatedSettings::nearness`].
+    #[must_use]
+    pub fn nearness(self, places: f32) -> Self {
+        let nearness = Some(places.max(f32::MIN_POSITIVE));
+        Related::of(self.store, RelatedSettings { nearness, ..self.settings })
+    }
+
     /// How many to propose, 200 by default.
     #[must_use]
     pub fn limit(self, limit: usize) -> Self {
@@ -157,7 +180,8 @@ impl Related {
         if self.settings.from == From::Seeds {
             return Ok(query.seeds.iter().map(|seed| (*seed, 1.0)).collect());
         }
-        let RelatedSettings { interactions, window, half_life, history, .. } = &self.settings;
+        let RelatedSettings { interactions, window, half_life, decay: by_place, history, .. } =
+            &self.settings;
         let events = self.store.user_timeline(
             query.tenant,
             query.user,
@@ -182,6 +206,11 @@ impl Related {
                     places.insert(event.entity, roots.len());
                     roots.push((event.entity, worth));
                 }
+            }
+        }
+        if *by_place < 1.0 {
+            for (place, (_, worth)) in roots.iter_mut().enumerate() {
+                *worth *= by_place.powi(place as i32);
             }
         }
         Ok(roots)
@@ -236,6 +265,30 @@ mod tests {
         assert!((scores[1] - 0.125 * 3.0 / 12.0_f32.sqrt()).abs() < 1e-6, "three half-lives ago: {scores:?}");
         let patient = Related::to_history(&world.stores).shrinkage(0.0).half_life(days(9_000));
         assert_eq!(patient.fetch(&query()).await.unwrap().ids(), ids(&[20, 40]));
+    }
+
+    #[tokio::test]
+    async fn with_a_nearness_order_matters() {
+        // Everybody uses the same four; 10 and 20 in a row, and 30 and 40.
+        let users = (1..=4_u64).flat_map(|user| {
+            [10, 20, 30, 40].map(|entity| (user, entity, "join", NOW.before(days(100 - entity))))
+        });
+        let world = World::new().events(users.chain([(ME, 10, "join", NOW)])).await;
+        let together = Related::to_history(&world.stores).fetch(&query()).await.unwrap();
+        let score: Vec<f32> = together.iter().map(|(_, score)| score).collect();
+        assert!(score[0] == score[2], "{together:?}");
+        let in_order = Related::to_history(&world.stores).nearness(1.0).fetch(&query()).await.unwrap();
+        assert_eq!(in_order.ids(), ids(&[20, 30, 40]));
+    }
+
+    #[tokio::test]
+    async fn a_decay_by_places_prefers_what_was_used_last() {
+        let world = world().await;
+        let settings = "half_life = '9000d'\nshrinkage = 0";
+        let related =
+            |more: &str| Related::new(&world.stores, toml::from_str(&format!("{settings}\n{more}")).unwrap());
+        assert_eq!(related("").fetch(&query()).await.unwrap().ids(), ids(&[20, 40]));
+        assert_eq!(related("decay = 0.1").fetch(&query()).await.unwrap().ids(), ids(&[40, 20]));
     }
 
     #[tokio::test]

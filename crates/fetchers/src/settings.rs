@@ -125,6 +125,22 @@ pub(crate) fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     }
 }
 
+/// A number from 0 to 1.
+pub(crate) fn up_to_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    match f32::deserialize(deserializer)? {
+        number if (0.0..=1.0).contains(&number) => Ok(number),
+        number => Err(D::Error::custom(format!("a number here is from 0 to 1, not {number}"))),
+    }
+}
+
+/// A number above zero, or none.
+pub(crate) fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
+    match f32::deserialize(deserializer)? {
+        number if number.is_finite() && number > 0.0 => Ok(Some(number)),
+        number => Err(D::Error::custom(format!("a number here is above 0, not {number}"))),
+    }
+}
+
 /// The time after which things count.
 pub(crate) fn since(now: Timestamp, window: Option<Duration>) -> Timestamp {
     window.map_or(Timestamp(i64::MIN), |window| now.before(window))
