@@ -39,13 +39,14 @@ pub struct Component<T: ?Sized> {
     pub policy: Option<Policy>,
     /// The most time that it gets, within the deadline.
     pub timeout: Option<Duration>,
-    pub(crate) part: Box<T>,
+    /// Shared, so that the recommender of the next configuration or model can go on with it.
+    pub(crate) part: Arc<T>,
 }
 
 impl<T: ?Sized> Component<T> {
     /// A component under a name of its own.
     pub fn boxed(name: Name, part: Box<T>) -> Self {
-        Component { name, policy: None, timeout: None, part }
+        Component { name, policy: None, timeout: None, part: part.into() }
     }
 
     /// Its failure fails the request.
@@ -68,8 +69,16 @@ impl<T: ?Sized> Component<T> {
     }
 
     /// The component itself, out of its wrapping.
-    pub fn into_part(self) -> Box<T> {
+    pub fn into_part(self) -> Arc<T> {
         self.part
+    }
+}
+
+/// The same component once more, not a copy of it.
+impl<T: ?Sized> Clone for Component<T> {
+    fn clone(&self) -> Self {
+        let (name, part) = (self.name.clone(), self.part.clone());
+        Component { name, policy: self.policy, timeout: self.timeout, part }
     }
 }
 
@@ -115,6 +124,21 @@ impl Recommender {
     /// Starts a recommender for a corpus and a source; [`RecommenderBuilder::build`] checks the whole.
     pub fn builder(corpus: &str, source: &str) -> RecommenderBuilder {
         RecommenderBuilder::new(corpus, source)
+    }
+
+    /// Starts the recommender that follows this one when only its model changes: the same fetchers, filters and rerankers
+    /// with all that they have warmed up. Feature sources and the model are still to be added.
+    ///
+    /// ```
+    /// # use recommend_core::*;
+    /// # fn swap(serving: &Recommender, model: Component<dyn Model>) -> Result<Recommender, BuildError> {
+    /// let next = serving.successor().model(model).build()?;
+    /// assert_eq!(next.components(Stage::Fetch), serving.components(Stage::Fetch));
+    /// # Ok(next)
+    /// # }
+    /// ```
+    pub fn successor(&self) -> RecommenderBuilder {
+        RecommenderBuilder::after(self)
     }
 
     /// The type of entity that it recommends.

@@ -35,7 +35,9 @@ pub mod linear;
 pub mod xgboost;
 
 pub use explain::Explain;
-pub use linear::{HandTuned, Linear, LinearError, Logistic, Transform, Weight};
+pub use linear::{
+    Cross, HandTuned, Linear, LinearError, Logistic, Regression, RegressionWeights, Transform, Weight,
+};
 
 use recommend_core::Registry;
 

@@ -6,17 +6,20 @@
 mod kernel;
 mod log1p;
 mod logistic;
+mod regression;
 mod settings;
 mod transform;
 
 use std::hash::Hasher;
 
 use recommend_core::{Component, ComponentError, Explanation, FeatureRows, Model, Name};
+use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
 use kernel::Plan;
 pub use logistic::Logistic;
 pub(crate) use logistic::LogisticSettings;
+pub use regression::{Cross, Regression, RegressionWeights};
 pub(crate) use settings::Settings;
 pub use transform::Transform;
 
@@ -47,15 +50,17 @@ pub enum LinearError {
 }
 
 /// One feature's part in the sum: `weight × transform(value)`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Weight {
     /// The feature.
     pub feature: Name,
     /// The factor; finite, of any sign.
     pub weight: f32,
     /// What is done to the value first.
+    #[serde(flatten)]
     pub transform: Transform,
     /// The value that stands in for a missing one; without it, a missing feature contributes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<f32>,
 }
 

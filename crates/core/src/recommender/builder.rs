@@ -48,6 +48,17 @@ impl RecommenderBuilder {
         }
     }
 
+    pub(super) fn after(serving: &Recommender) -> Self {
+        RecommenderBuilder {
+            catalog: serving.catalog.clone(),
+            fetchers: serving.fetchers.clone(),
+            filters: serving.filters.clone(),
+            rerankers: serving.rerankers.clone(),
+            max_candidates: serving.max_candidates,
+            ..RecommenderBuilder::new(serving.corpus.as_str(), serving.source.as_str())
+        }
+    }
+
     /// Where attributes and relations come from.
     #[must_use]
     pub fn catalog(mut self, catalog: Arc<dyn CatalogReader>) -> Self {

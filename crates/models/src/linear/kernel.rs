@@ -62,6 +62,21 @@ impl Map {
     }
 }
 
+/// One side of a product of features.
+#[derive(Debug, Clone)]
+pub(super) struct Factor(Map);
+
+impl Factor {
+    pub(super) fn new(transform: &Transform) -> Self {
+        Factor(Map::new(transform, 1.0))
+    }
+
+    /// The transformed value; nothing when it is missing.
+    pub(super) fn of(&self, x: f32) -> f32 {
+        if x.is_nan() { 0.0 } else { self.0.of(x) }
+    }
+}
+
 #[inline(always)]
 fn affine(x: f32, min: f32, max: f32, mean: f32, scale: f32) -> f32 {
     // Written as compares: `f32::clamp` treats NaN apart, which costs and is not needed here.

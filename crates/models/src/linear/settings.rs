@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    fn build(text: &str) -> Result<Box<dyn Model>, String> {
+    fn build(text: &str) -> Result<std::sync::Arc<dyn Model>, String> {
         let mut registry = Registry::new();
         crate::register(&mut registry);
         let (resources, name) = (Resources::new(), Name::literal("x"));

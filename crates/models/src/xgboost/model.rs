@@ -302,7 +302,7 @@ mod tests {
             .replace("LAST", last)
     }
 
-    fn build(file: &str, settings: &str) -> Result<Box<dyn Model>, String> {
+    fn build(file: &str, settings: &str) -> Result<std::sync::Arc<dyn Model>, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("channels.json");
         std::fs::write(&path, file).unwrap();
