@@ -9,7 +9,7 @@ VENV := .deps/venv
 DENY_VERSION := 0.20.2
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo serve test bench check fmt clippy deny doc proto-lint kill-test clean
+.PHONY: help demo serve test bench check fmt clippy deny doc proto-lint kill-test reload-test clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ proto-lint: $(VENV)/.stamp ## buf lint of proto/
 
 kill-test: ## kill -9 under load, 200 rounds: nothing acknowledged is lost, nothing doubled
 	RECOMMEND_KILL_ROUNDS=$${ROUNDS:-200} $(CARGO) test --release -p recommend --test kill -- --nocapture
+
+reload-test: ## 1,000 promotions under load: no request fails, no answer is wrong
+	RECOMMEND_PROMOTIONS=$${PROMOTIONS:-1000} $(CARGO) test --release -p recommend-server --test it promotions_under_load -- --nocapture
 
 $(VENV)/.stamp: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)

@@ -13,6 +13,12 @@ use crate::pointer::Promotion;
 use crate::store::ArtifactStore;
 
 /// Makes the kind `artifact` known to the configuration. What is built needs a [`LoadedArtifacts`] among the resources.
+///
+/// | key | meaning |
+/// |---|---|
+/// | `artifact` | the name; required |
+/// | `version` | one version, whatever is promoted; without it the promoted one, and each promotion is followed |
+/// | `fallback` | another model, `{ kind = … }`, which scores until a version is promoted |
 pub fn register(registry: &mut Registry) {
     registry.model("artifact", |settings: Settings, context| settings.build(context));
 }
@@ -23,8 +29,17 @@ pub fn register(registry: &mut Registry) {
 pub struct LoadedArtifacts {
     store: ArtifactStore,
     step_back: bool,
-    taken: Arc<Mutex<Vec<(Name, Option<Promotion>)>>>,
+    taken: Arc<Mutex<Vec<Taken>>>,
     refused: Arc<Mutex<Vec<String>>>,
+}
+
+/// An artifact that a recommender follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The artifact.
+    pub name: Name,
+    /// The promotion that counted when it was taken.
+    pub promotion: Option<Promotion>,
 }
 
 impl LoadedArtifacts {
@@ -40,8 +55,8 @@ impl LoadedArtifacts {
         LoadedArtifacts { step_back: true, ..LoadedArtifacts::of(store) }
     }
 
-    /// The artifacts that were taken by name, with the promotion that counted then.
-    pub fn taken(&self) -> Vec<(Name, Option<Promotion>)> {
+    /// The artifacts that were taken by name.
+    pub fn taken(&self) -> Vec<Taken> {
         self.taken.lock().clone()
     }
 
@@ -53,7 +68,8 @@ impl LoadedArtifacts {
     /// The promoted version of an artifact; `None` when none was promoted yet.
     fn promoted(&self, name: &Name) -> Result<Option<Arc<dyn Model>>, ArtifactError> {
         let pointer = self.store.pointer(name)?;
-        self.taken.lock().push((name.clone(), pointer.as_ref().map(|pointer| pointer.current.clone())));
+        let promotion = pointer.as_ref().map(|pointer| pointer.current.clone());
+        self.taken.lock().push(Taken { name: name.clone(), promotion });
         let Some(pointer) = pointer else { return Ok(None) };
         let first = match self.store.load_promoted(name, &pointer.current) {
             Ok(artifact) => return Ok(Some(Arc::new(artifact))),
@@ -74,7 +90,7 @@ impl LoadedArtifacts {
     }
 }
 
-/// `{ kind = "artifact", name = "…" }`.
+/// `{ kind = "artifact", artifact = "…" }`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
@@ -95,9 +111,7 @@ impl Settings {
         };
         match (model, self.fallback) {
             (Some(model), _) => Ok(Published(model)),
-            (None, Some(table)) => {
-                Ok(Published(context.registry.build_model(table, context)?.into_part()))
-            }
+            (None, Some(table)) => Ok(Published(context.registry.build_model(table, context)?.into_part())),
             (None, None) => Err(invalid(loaded.store.not_promoted(&self.artifact))),
         }
     }

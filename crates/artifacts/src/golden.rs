@@ -27,7 +27,10 @@ impl Golden {
     /// When there are not as many scores as rows, or a value is infinite: JSON could not say so.
     pub fn new(rows: Vec<Vec<f32>>, scores: Vec<f32>) -> Self {
         assert_eq!(rows.len(), scores.len(), "a score for each golden row");
-        assert!(rows.iter().flatten().all(|value| !value.is_infinite()), "golden values are finite or missing");
+        assert!(
+            rows.iter().flatten().all(|value| !value.is_infinite()),
+            "golden values are finite or missing"
+        );
         let rows = rows
             .into_iter()
             .map(|row| row.into_iter().map(|value| (!value.is_nan()).then_some(value)).collect())
@@ -69,8 +72,7 @@ impl Golden {
         let scored = model.score(&FeatureRows::new(matrix.view(), &columns), &mut found);
         scored.map_err(|error| format!("could not be scored: {error}"))?;
         let differ = |(_, (found, expected)): &(usize, (&f32, &f32))| {
-            // NaN differs from everything.
-            !((*found - *expected).abs() <= ABSOLUTE + RELATIVE * expected.abs())
+            found.is_nan() || (*found - *expected).abs() > ABSOLUTE + RELATIVE * expected.abs()
         };
         let wrong = found.iter().zip(&self.scores).enumerate().find(differ);
         Ok(wrong.map(|(row, (found, expected))| (row, *found, *expected)))

@@ -48,7 +48,7 @@ mod store;
 
 pub use artifact::{Artifact, Draft};
 pub use baseline::{Baseline, FeatureBaseline};
-pub use component::{LoadedArtifacts, register};
+pub use component::{LoadedArtifacts, Taken, register};
 pub use error::ArtifactError;
 pub use golden::Golden;
 pub use manifest::{DataRange, Figure, Importance, Manifest, Part};

@@ -25,8 +25,12 @@ impl Schema {
     /// # Errors
     /// What is wrong, as the end of a sentence about the file.
     pub fn names(&self) -> Result<Vec<Name>, String> {
-        let names: Vec<Name> =
-            self.features.iter().map(|name| Name::new(name)).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
+        let names: Vec<Name> = self
+            .features
+            .iter()
+            .map(|name| Name::new(name))
+            .collect::<Result<_, _>>()
+            .map_err(|e| e.to_string())?;
         let hash = Schema::new(&names).hash;
         match hash == self.hash {
             true => Ok(names),

@@ -95,7 +95,8 @@ impl ArtifactStore {
         let created = self.now();
         let newest = draft.data.as_ref().and_then(|data| data.to.clone()).unwrap_or_else(|| created.clone());
         let content = (&checksums, &draft.spec, &draft.data, &draft.chosen);
-        let version = format!("{}-{}", newest.get(..10).unwrap_or(&newest), &checksum::of(&json(&content))[..8]);
+        let version =
+            format!("{}-{}", newest.get(..10).unwrap_or(&newest), &checksum::of(&json(&content))[..8]);
         check_version(&version)?;
         let manifest = Manifest {
             format: FORMAT,
@@ -185,7 +186,10 @@ impl ArtifactStore {
         let bytes = self.blobs()?.get(&key)?.ok_or_else(|| self.not_found(name, Some(version)))?;
         let manifest: Manifest = self.parse(&key, &bytes)?;
         let reason = if manifest.format > FORMAT {
-            format!("is of format {}, and this program reads up to {FORMAT}; use a newer one", manifest.format)
+            format!(
+                "is of format {}, and this program reads up to {FORMAT}; use a newer one",
+                manifest.format
+            )
         } else if manifest.name != *name || manifest.version != version {
             format!("is that of {}", manifest.id())
         } else {
@@ -276,7 +280,8 @@ impl ArtifactStore {
         let schema: Schema = parse(&place(SCHEMA), &get(SCHEMA)?)?;
         let features = schema.names().map_err(|reason| wrong(SCHEMA, reason))?;
         if schema.hash != manifest.schema_hash {
-            let reason = format!("has the hash {}, and the manifest says {}", schema.hash, manifest.schema_hash);
+            let reason =
+                format!("has the hash {}, and the manifest says {}", schema.hash, manifest.schema_hash);
             return Err(wrong(SCHEMA, reason));
         }
         let file = manifest.kind.file();
@@ -286,9 +291,7 @@ impl ArtifactStore {
             return Err(ArtifactError::Schema { artifact: id, model, schema: schema.features });
         }
         let golden: Golden = parse(&place(GOLDEN), &get(GOLDEN)?)?;
-        if let Some((row, found, expected)) =
-            golden.check(&*model).map_err(|reason| wrong(GOLDEN, reason))?
-        {
+        if let Some((row, found, expected)) = golden.check(&*model).map_err(|reason| wrong(GOLDEN, reason))? {
             return Err(ArtifactError::Golden { artifact: id, row, found, expected });
         }
         let baseline = Arc::new(parse(&place(BASELINE), &get(BASELINE)?)?);

@@ -64,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) candidates: IntCounterVec,
     pub(crate) drops: IntCounterVec,
     pub(crate) degraded: IntCounterVec,
+    pub(crate) artifacts: IntCounterVec,
     pub(crate) calls: IntCounterVec,
     pub(crate) call_duration: HistogramVec,
     in_flight: IntGauge,
@@ -118,6 +119,11 @@ impl Metrics {
                 "recommend_degradations_total",
                 "Failures of optional components, each of which made one answer worse.",
                 &["corpus", "source", "stage", "component", "cause"],
+            )?,
+            artifacts: made.counters(
+                "recommend_artifact_loads_total",
+                "Promoted artifacts that took the place of the model, or were refused (`failed`) while the old one serves on.",
+                &["corpus", "source", "result"],
             )?,
             calls: made.counters(
                 "recommend_calls_total",

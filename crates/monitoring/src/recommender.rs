@@ -37,6 +37,7 @@ struct Handles {
     stages: [(Histogram, IntCounter); Stage::ALL.len()],
     drops: Few<(Name, &'static str)>,
     drops_of: IntCounterVec,
+    artifacts: [IntCounter; 2],
     degraded: Few<(Stage, Name, Cause)>,
     degraded_of: IntCounterVec,
 }
@@ -55,6 +56,8 @@ impl RecommenderMetrics {
             by_code: ByCode::default(),
             duration: metrics.request_duration.with_label_values(&labels),
             stages,
+            artifacts: ["failed", "ok"]
+                .map(|result| metrics.artifacts.with_label_values(&[labels[0], labels[1], result])),
             drops: Few::default(),
             drops_of: metrics.drops.clone(),
             degraded: Few::default(),
@@ -102,6 +105,11 @@ impl RecommenderMetrics {
             },
             IntCounter::inc,
         );
+    }
+
+    /// An artifact took the place of the model, or was refused.
+    pub fn artifact(&self, took: bool) {
+        self.0.artifacts[usize::from(took)].inc();
     }
 
     /// A request ended with this gRPC status code (0 is OK) after this long.

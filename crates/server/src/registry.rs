@@ -16,6 +16,7 @@ pub fn default_registry() -> Registry {
     recommend_filters::register(&mut registry);
     recommend_features::register(&mut registry);
     recommend_models::register(&mut registry);
+    recommend_artifacts::register(&mut registry);
     recommend_rerankers::register(&mut registry);
     registry
 }

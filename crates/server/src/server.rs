@@ -1,5 +1,6 @@
 //! The server: started in any process, on free ports if need be, and stopped within a bound.
 
+mod promotions;
 mod reload;
 mod signals;
 
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use recommend_core::{Clock, Registry, SystemClock};
 use recommend_monitoring::Metrics;
 use tokio::net::TcpListener;
@@ -192,8 +194,16 @@ impl ServerBuilder {
                 }
             }),
         ];
-        let reloader = Arc::new(Reloader { api: api.clone(), registry: self.registry, file: self.watch });
-        let watcher = reloader.clone().watch(server.watch, stopped);
+        let reloader = Arc::new(Reloader {
+            api: api.clone(),
+            registry: self.registry,
+            file: self.watch,
+            one_at_a_time: Mutex::new(()),
+        });
+        let watchers = [
+            reloader.clone().watch(server.watch, stopped.clone()),
+            reloader.clone().follow(server.watch, stopped),
+        ];
         Ok(move |deployment| RunningServer {
             grpc_addr,
             http_addr,
@@ -203,7 +213,7 @@ impl ServerBuilder {
             health,
             stop,
             tasks,
-            watcher,
+            watchers,
             reloader,
             drain: server.drain,
             deployment,
@@ -236,7 +246,7 @@ pub struct RunningServer {
     health: HealthReporter,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
-    watcher: Option<JoinHandle<()>>,
+    watchers: [Option<JoinHandle<()>>; 2],
     reloader: Arc<Reloader>,
     drain: Duration,
     deployment: Deployment,
@@ -283,7 +293,7 @@ impl RunningServer {
         // New calls on connections that are open already are refused; no new connections are taken.
         self.gate.close();
         let _ = self.stop.send(true);
-        if let Some(watcher) = self.watcher.take() {
+        for watcher in self.watchers.iter_mut().filter_map(Option::take) {
             watcher.abort();
         }
         let tasks = std::mem::take(&mut self.tasks);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use recommend_artifacts::{ArtifactStore, Taken};
 use recommend_core::error::closest;
 use recommend_core::{Name, Recommender, Registry, Stage};
 use recommend_events::LogOptions;
@@ -23,14 +24,25 @@ pub(crate) struct Served {
     pub(crate) model: Arc<str>,
     /// The names of its fetchers, in order.
     pub(crate) fetchers: Arc<[Name]>,
+    /// The artifacts that its model follows, as they were when it was built.
+    pub(crate) artifacts: Vec<Taken>,
 }
 
 impl Served {
     fn new(built: BuiltRecommender, metrics: &Metrics) -> Self {
         let recommender = built.recommender;
+        let metrics = metrics.recommender(recommender.corpus(), recommender.source());
+        for refused in &built.refused {
+            metrics.artifact(false);
+            tracing::error!("artifact refused: {refused}");
+        }
+        if !built.artifacts.is_empty() {
+            metrics.artifact(true);
+        }
         Served {
             timeout: built.timeout,
-            metrics: metrics.recommender(recommender.corpus(), recommender.source()),
+            metrics,
+            artifacts: built.artifacts,
             model: recommender.model_version().into(),
             fetchers: recommender.components(Stage::Fetch).into(),
             recommender,
@@ -43,6 +55,8 @@ pub(crate) struct Serving {
     config: Config,
     /// The settings that the server was started with and that only a restart changes.
     running: Arc<(ServerConfig, LogOptions)>,
+    /// Where the artifacts of its models lie.
+    artifacts: ArtifactStore,
     list: Vec<Arc<Served>>,
     index: FxHashMap<Name, FxHashMap<Name, Arc<Served>>>,
 }
@@ -55,10 +69,11 @@ impl Serving {
         registry: &Registry,
         metrics: &Metrics,
     ) -> Result<Self, ConfigErrors> {
-        let built = config.build(stores, registry)?;
+        let artifacts = config.server.artifact_store();
+        let built = config.build_all(&artifacts, stores, registry)?;
         let list = built.into_iter().map(|built| Arc::new(Served::new(built, metrics))).collect();
         let running = Arc::new((config.server.clone(), config.log.clone()));
-        Ok(Serving::of(config, running, list))
+        Ok(Serving::of(config, running, artifacts, list))
     }
 
     /// Builds what differs from these recommenders, and keeps what does not with all that it has warmed up.
@@ -74,8 +89,14 @@ impl Serving {
         if self.running.1 != config.log {
             changes.restart.push("log");
         }
-        let shared =
-            self.config.same_features(&config) && self.config.server.timeout == config.server.timeout;
+        let (old, new) = (&self.config.server, &config.server);
+        let artifacts = match (&old.artifacts, &old.data) == (&new.artifacts, &new.data) {
+            true => self.artifacts.clone(),
+            false => new.artifact_store(),
+        };
+        let shared = self.config.same_features(&config)
+            && old.timeout == new.timeout
+            && artifacts.location() == self.artifacts.location();
         let (mut list, mut errors) = (Vec::with_capacity(config.recommenders.len()), Vec::new());
         for wanted in &config.recommenders {
             let known = self.config.recommenders.iter().position(|old| same(old, wanted));
@@ -92,7 +113,7 @@ impl Serving {
             } else {
                 changes.added.push(name);
             }
-            match config.build_one(wanted, stores, registry) {
+            match config.build_next(wanted, None, &artifacts, stores, registry) {
                 Ok(built) => list.push(Arc::new(Served::new(built, metrics))),
                 Err(found) => errors.extend(found.0),
             }
@@ -107,18 +128,49 @@ impl Serving {
             config.build(stores, registry)?;
         }
         match errors.is_empty() {
-            true => Ok((Serving::of(config, self.running.clone(), list), changes)),
+            true => Ok((Serving::of(config, self.running.clone(), artifacts, list), changes)),
             false => Err(ConfigErrors(errors)),
         }
     }
 
-    fn of(config: Config, running: Arc<(ServerConfig, LogOptions)>, list: Vec<Arc<Served>>) -> Self {
+    /// These recommenders with another model in one of them, which keeps all that its other components have warmed up.
+    pub(crate) fn with_model(
+        &self,
+        at: usize,
+        stores: &Stores,
+        registry: &Registry,
+        metrics: &Metrics,
+    ) -> Result<Self, ConfigErrors> {
+        let (wanted, old) = (&self.config.recommenders[at], &self.list[at]);
+        let serving = Some(&old.recommender);
+        let built = self.config.build_next(wanted, serving, &self.artifacts, stores, registry)?;
+        let mut list = self.list.clone();
+        list[at] = Arc::new(Served::new(built, metrics));
+        Ok(Serving::of(self.config.clone(), self.running.clone(), self.artifacts.clone(), list))
+    }
+
+    /// The version of the model of the recommender at this place of the file.
+    pub(crate) fn model(&self, at: usize) -> &str {
+        &self.list[at].model
+    }
+
+    /// The store of its artifacts.
+    pub(crate) fn artifact_store(&self) -> &ArtifactStore {
+        &self.artifacts
+    }
+
+    fn of(
+        config: Config,
+        running: Arc<(ServerConfig, LogOptions)>,
+        artifacts: ArtifactStore,
+        list: Vec<Arc<Served>>,
+    ) -> Self {
         let mut index: FxHashMap<Name, FxHashMap<Name, Arc<Served>>> = FxHashMap::default();
         for served in &list {
             let (corpus, source) = (served.recommender.corpus(), served.recommender.source());
             index.entry(corpus.clone()).or_default().insert(source.clone(), served.clone());
         }
-        Serving { config, running, list, index }
+        Serving { config, running, artifacts, list, index }
     }
 
     /// The recommender of a corpus and a source.

@@ -25,7 +25,9 @@ impl Objects {
         let url = Url::parse(location).map_err(|error| wrong(error.to_string()))?;
         let options = std::env::vars().map(|(key, value)| (key.to_ascii_lowercase(), value));
         let (store, prefix) = parse_url_opts(&url, options).map_err(|error| {
-            wrong(format!("{error}; known are s3://, gs:// and az:// where the feature aws, gcp or azure is built in"))
+            wrong(format!(
+                "{error}; known are s3://, gs:// and az:// where the feature aws, gcp or azure is built in"
+            ))
         })?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -53,7 +55,10 @@ impl Objects {
             });
         }
         answered.recv().unwrap_or_else(|_| {
-            Err(object_store::Error::Generic { store: "artifacts", source: "the request was abandoned".into() })
+            Err(object_store::Error::Generic {
+                store: "artifacts",
+                source: "the request was abandoned".into(),
+            })
         })
     }
 
@@ -89,8 +94,11 @@ impl Blobs for Objects {
             Ok(found.common_prefixes.into_iter().chain(objects).collect::<Vec<_>>())
         });
         let listed = listed.map_err(|error| self.io("listing", key, &error))?;
-        let mut names: Vec<String> =
-            listed.iter().filter_map(|path| path.parts().nth(depth)).map(|part| part.as_ref().to_owned()).collect();
+        let mut names: Vec<String> = listed
+            .iter()
+            .filter_map(|path| path.parts().nth(depth))
+            .map(|part| part.as_ref().to_owned())
+            .collect();
         names.sort_unstable();
         names.dedup();
         Ok(names)

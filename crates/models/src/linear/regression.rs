@@ -84,7 +84,8 @@ impl Regression {
     /// [`LinearError`] for the first weight that does not fit, or a product of a feature without a weight.
     pub fn new(name: &str, weights: &RegressionWeights) -> Result<Self, LinearError> {
         let linear = Linear::from_weights(name, weights.bias, weights.weights.iter().cloned())?;
-        let crosses = weights.crosses.iter().map(|cross| product(&linear, cross)).collect::<Result<_, _>>()?;
+        let crosses =
+            weights.crosses.iter().map(|cross| product(&linear, cross)).collect::<Result<_, _>>()?;
         Ok(Regression { linear, crosses })
     }
 }
@@ -99,9 +100,7 @@ fn product(linear: &Linear, cross: &Cross) -> Result<Product, LinearError> {
     };
     super::finite(&format!("{a} × {b}"), "weight", cross.weight)?;
     for (feature, transform) in cross.features.iter().zip(&cross.transforms) {
-        transform
-            .check()
-            .map_err(|reason| LinearError::Transform { feature: feature.clone(), reason })?;
+        transform.check().map_err(|reason| LinearError::Transform { feature: feature.clone(), reason })?;
     }
     let factors = [Factor::new(&cross.transforms[0]), Factor::new(&cross.transforms[1])];
     Ok(Product { columns: [column(a)?, column(b)?], factors, weight: cross.weight })
@@ -159,7 +158,11 @@ mod tests {
             bias: 0.25,
             weights: vec![
                 weight(name("a"), 0.5, standard.clone()),
-                weight(name("b"), 1.0, Transform::Bucket { bounds: vec![0.0].into(), values: vec![-1.0, 1.0].into() }),
+                weight(
+                    name("b"),
+                    1.0,
+                    Transform::Bucket { bounds: vec![0.0].into(), values: vec![-1.0, 1.0].into() },
+                ),
             ],
             crosses: vec![Cross {
                 features: [name("a"), name("b")],
@@ -172,7 +175,10 @@ mod tests {
     #[test]
     fn weights_survive_json() {
         let text = serde_json::to_string(&weights(0.75)).unwrap();
-        assert!(text.contains(r#"{"feature":"a","weight":0.5,"transform":"standardise","mean":2.0,"std":4.0}"#), "{text}");
+        assert!(
+            text.contains(r#"{"feature":"a","weight":0.5,"transform":"standardise","mean":2.0,"std":4.0}"#),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<RegressionWeights>(&text).unwrap(), weights(0.75));
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use recommend_core::{BuildContext, BuildError, Component, Name, Recommender, Registry, Resources};
+use recommend_artifacts::{ArtifactStore, LoadedArtifacts, Taken};
+use recommend_core::{
+    BuildContext, BuildError, Component, Name, Recommender, RecommenderBuilder, Registry, Resources,
+};
 use recommend_features::{FeatureErrors, FeatureSet};
 use recommend_stores::Stores;
 
@@ -16,6 +19,10 @@ pub struct BuiltRecommender {
     pub recommender: Recommender,
     /// The deadline of a request that brings none.
     pub timeout: Duration,
+    /// The artifacts that its model follows, as they were when it was built.
+    pub artifacts: Vec<Taken>,
+    /// Promoted artifacts that were passed over because they did not verify.
+    pub refused: Vec<String>,
 }
 
 impl Config {
@@ -24,18 +31,28 @@ impl Config {
     /// # Errors
     /// Everything that does not fit, each with its line and the recommender and component that it is about.
     pub fn build(&self, stores: &Stores, registry: &Registry) -> Result<Vec<BuiltRecommender>, ConfigErrors> {
+        self.build_all(&self.server.artifact_store(), stores, registry)
+    }
+
+    pub(crate) fn build_all(
+        &self,
+        artifacts: &ArtifactStore,
+        stores: &Stores,
+        registry: &Registry,
+    ) -> Result<Vec<BuiltRecommender>, ConfigErrors> {
         let mut errors = Vec::new();
         if self.recommenders.is_empty() {
             let reason = "has no [[recommender]]; `recommend new channel channel-browser` writes one".into();
             errors.push(ConfigError { line: None, ..self.error(0, None, reason) });
         }
         self.check_features(stores, &mut errors);
-        let resources = Resources::new().with(stores.clone());
-        let parts = Parts { config: self, stores, registry, resources: &resources };
         let built = self
             .recommenders
             .iter()
-            .filter_map(|recommender| parts.build(recommender, &mut errors))
+            .filter_map(|recommender| {
+                let loaded = LoadedArtifacts::at_start(artifacts);
+                Parts::new(self, stores, registry, loaded).build(recommender, None, &mut errors)
+            })
             .collect();
         ConfigErrors::unless_empty(errors, built)
     }
@@ -50,10 +67,24 @@ impl Config {
         stores: &Stores,
         registry: &Registry,
     ) -> Result<BuiltRecommender, ConfigErrors> {
+        self.build_next(recommender, None, &self.server.artifact_store(), stores, registry)
+    }
+
+    /// Builds one recommender of the file; with the one that serves now, only its model anew.
+    ///
+    /// # Errors
+    /// Everything that does not fit.
+    pub(crate) fn build_next(
+        &self,
+        recommender: &RecommenderConfig,
+        serving: Option<&Recommender>,
+        artifacts: &ArtifactStore,
+        stores: &Stores,
+        registry: &Registry,
+    ) -> Result<BuiltRecommender, ConfigErrors> {
         let mut errors = Vec::new();
-        let resources = Resources::new().with(stores.clone());
-        let built =
-            Parts { config: self, stores, registry, resources: &resources }.build(recommender, &mut errors);
+        let loaded = LoadedArtifacts::of(artifacts);
+        let built = Parts::new(self, stores, registry, loaded).build(recommender, serving, &mut errors);
         match built {
             Some(built) if errors.is_empty() => Ok(built),
             _ => Err(ConfigErrors(errors)),
@@ -66,28 +97,28 @@ struct Parts<'a> {
     config: &'a Config,
     stores: &'a Stores,
     registry: &'a Registry,
-    resources: &'a Resources,
+    resources: Resources,
+    loaded: LoadedArtifacts,
 }
 
-impl Parts<'_> {
-    fn build(&self, config: &RecommenderConfig, errors: &mut Vec<ConfigError>) -> Option<BuiltRecommender> {
+impl<'a> Parts<'a> {
+    fn new(config: &'a Config, stores: &'a Stores, registry: &'a Registry, loaded: LoadedArtifacts) -> Self {
+        let resources = Resources::new().with(stores.clone()).with(loaded.clone());
+        Parts { config, stores, registry, resources, loaded }
+    }
+
+    fn build(
+        &self,
+        config: &RecommenderConfig,
+        serving: Option<&Recommender>,
+        errors: &mut Vec<ConfigError>,
+    ) -> Option<BuiltRecommender> {
         let before = errors.len();
-        let mut builder = Recommender::builder(config.corpus.as_str(), config.source.as_str())
-            .catalog(self.stores.catalog.clone());
-        if let Some(max) = config.max_candidates {
-            builder = builder.max_candidates(max);
-        }
-        for part in &config.fetchers {
-            if let Some(fetcher) = self.part(config, part, &[], Registry::build_fetcher, errors) {
-                builder = builder.fetcher(fetcher);
-            }
-        }
+        let mut builder = match serving {
+            Some(serving) => serving.successor(),
+            None => self.around(config, errors),
+        };
         let fetchers = builder.fetcher_names();
-        for part in &config.filters {
-            if let Some(filter) = self.part(config, part, &fetchers, Registry::build_filter, errors) {
-                builder = builder.filter(filter);
-            }
-        }
         let mut provided: Vec<Name> = Vec::new();
         for part in &config.feature_sources {
             if let Some(source) = self.part(config, part, &fetchers, Registry::build_feature_source, errors) {
@@ -99,11 +130,6 @@ impl Parts<'_> {
             .model
             .as_ref()
             .and_then(|part| self.part(config, part, &fetchers, Registry::build_model, errors));
-        for part in &config.rerankers {
-            if let Some(reranker) = self.part(config, part, &fetchers, Registry::build_reranker, errors) {
-                builder = builder.reranker(reranker);
-            }
-        }
         if errors.len() > before {
             // Features are judged by who reads them, so a part that is missing would only cause more messages.
             return None;
@@ -120,12 +146,40 @@ impl Parts<'_> {
             Ok(recommender) => Some(BuiltRecommender {
                 recommender,
                 timeout: config.timeout.unwrap_or(self.config.server.timeout),
+                artifacts: self.loaded.taken(),
+                refused: self.loaded.refused(),
             }),
             Err(error) => {
                 errors.push(self.config.error(config.line, Some(config.place()), error.to_string()));
                 None
             }
         }
+    }
+
+    /// Everything but features and model.
+    fn around(&self, config: &RecommenderConfig, errors: &mut Vec<ConfigError>) -> RecommenderBuilder {
+        let mut builder = Recommender::builder(config.corpus.as_str(), config.source.as_str())
+            .catalog(self.stores.catalog.clone());
+        if let Some(max) = config.max_candidates {
+            builder = builder.max_candidates(max);
+        }
+        for part in &config.fetchers {
+            if let Some(fetcher) = self.part(config, part, &[], Registry::build_fetcher, errors) {
+                builder = builder.fetcher(fetcher);
+            }
+        }
+        let fetchers = builder.fetcher_names();
+        for part in &config.filters {
+            if let Some(filter) = self.part(config, part, &fetchers, Registry::build_filter, errors) {
+                builder = builder.filter(filter);
+            }
+        }
+        for part in &config.rerankers {
+            if let Some(reranker) = self.part(config, part, &fetchers, Registry::build_reranker, errors) {
+                builder = builder.reranker(reranker);
+            }
+        }
+        builder
     }
 
     fn part<T: ?Sized>(
@@ -138,7 +192,7 @@ impl Parts<'_> {
     ) -> Option<Component<T>> {
         let context = BuildContext {
             registry: self.registry,
-            resources: self.resources,
+            resources: &self.resources,
             codec: self.stores.codec,
             corpus: &config.corpus,
             source: &config.source,

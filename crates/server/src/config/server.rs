@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use recommend_artifacts::ArtifactStore;
 use serde::{Deserialize, Serialize};
 
 /// Addresses, folders and bounds. All keys are optional.
@@ -24,7 +25,10 @@ pub struct ServerConfig {
     /// How long calls in flight may take to finish when the server stops. `10s` by default.
     #[serde(with = "recommend_core::duration")]
     pub drain: Duration,
-    /// How often to look whether the file has changed; `0s` leaves that to SIGHUP. `2s` by default.
+    /// The artifacts of trained models: a folder, or the URL of an object store. `artifacts` in the data folder by default.
+    pub artifacts: Option<String>,
+    /// How often to look whether the file has changed, and whether another artifact was promoted; `0s` leaves that to
+    /// SIGHUP. `2s` by default.
     #[serde(with = "recommend_core::duration")]
     pub watch: Duration,
     /// Origins of web pages that may call the JSON API from a browser, such as `"https://app.example.com"`; `"*"` is
@@ -39,6 +43,7 @@ impl Default for ServerConfig {
             grpc: here(50051),
             http: here(8080),
             data: PathBuf::from("data"),
+            artifacts: None,
             timeout: Duration::from_millis(250),
             max_in_flight: 256,
             drain: Duration::from_secs(10),
@@ -52,6 +57,14 @@ impl Default for ServerConfig {
 pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl ServerConfig {
+    /// The store of the artifacts.
+    pub fn artifact_store(&self) -> ArtifactStore {
+        match &self.artifacts {
+            Some(location) => ArtifactStore::open(location),
+            None => ArtifactStore::open(&self.data.join("artifacts").to_string_lossy()),
+        }
+    }
+
     /// What is out of range, by key.
     pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();

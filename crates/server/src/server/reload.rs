@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use recommend_core::Registry;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -18,12 +19,15 @@ pub(super) struct Reloader {
     pub(super) api: Arc<Api>,
     pub(super) registry: Registry,
     pub(super) file: Option<PathBuf>,
+    /// A reload is made of what serves, so two at once would lose one.
+    pub(super) one_at_a_time: Mutex<()>,
 }
 
 impl Reloader {
     /// Takes a configuration, or keeps the old one.
     pub(super) fn take(&self, config: Config) -> Result<Changes, ConfigErrors> {
         let api = &self.api;
+        let _one_at_a_time = self.one_at_a_time.lock();
         let result = api.serving.load().next(config, &api.stores, &self.registry, &api.metrics);
         api.metrics.reloaded(result.is_ok());
         match result {

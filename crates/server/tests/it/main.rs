@@ -1,6 +1,7 @@
 //! Tests of a real server over a temporary folder, through real clients. One binary, because each would link everything.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests may fail as tests do")]
 
+mod artifacts;
 mod bad_input;
 mod capacity;
 mod common;
