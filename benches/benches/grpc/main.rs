@@ -4,6 +4,7 @@
 //! connections. First closed-loop for the peak, then open-loop (Poisson arrivals, latency from the intended start) at half
 //! of it. The peer is Metarank's published chart: 7 ms p50 and 10 ms p99 for 100 items.
 
+mod forest;
 mod load;
 mod process;
 mod serve;
@@ -28,12 +29,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let server = ServerProcess::start(&case)?;
         let load = Load::new(&server)?;
         load.closed(64, seconds / 3.0)?;
-        let before = server.cpu()?;
+        let (before, log_before) = (server.cpu()?, server.cpu_of("log-")?);
         let peak = load.closed(64, seconds)?;
         let cpu = (server.cpu()? - before) / peak.answered as f64;
+        let log = (server.cpu_of("log-")? - log_before) / peak.answered as f64;
         cpu_per_request.push((name, cpu));
         report.figure(name, "peak, requests/s on one core", peak.per_second());
         report.figure(name, "server CPU, µs/request", cpu * 1e6);
+        report.figure(name, "of it the log's own threads, %", log / cpu * 100.0);
         let half = load.open(peak.per_second() / 2.0, seconds)?;
         for (metric, quantile, peer) in
             [("p50", 0.5, Some(METARANK.0)), ("p99", 0.99, Some(METARANK.1)), ("p99.9", 0.999, None)]
@@ -51,7 +54,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let cost = |wanted: &str| cpu_per_request.iter().find(|(name, _)| *name == wanted).map(|(_, cpu)| *cpu);
     if let (Some(with), Some(without)) = (cost("100 candidates"), cost("100 candidates, log off")) {
-        report.figure("the log", "share of a request's CPU, %", (with - without) / with * 100.0);
+        report.figure(
+            "the log",
+            "share of a request's CPU beside a run without it, %",
+            (with - without) / with * 100.0,
+        );
     }
     report.finish()?;
     Ok(())

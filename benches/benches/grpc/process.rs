@@ -5,6 +5,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::serve::Case;
 
+type Failure = Box<dyn std::error::Error>;
+
 /// Keeps this process, and the threads that it starts from now on, on one core.
 pub(crate) fn pin(core: usize) -> std::io::Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -27,7 +29,7 @@ pub(crate) struct ServerProcess {
 
 impl ServerProcess {
     /// Starts it and waits until it listens.
-    pub(crate) fn start(case: &Case) -> Result<Self, Box<dyn std::error::Error>> {
+    pub(crate) fn start(case: &Case) -> Result<Self, Failure> {
         let mut child = Command::new(std::env::current_exe()?)
             .env(Case::VARIABLE, serde_json::to_string(case)?)
             .stdin(Stdio::piped())
@@ -45,17 +47,24 @@ impl ServerProcess {
     }
 
     /// CPU seconds used so far, in user and kernel, of all its threads.
-    pub(crate) fn cpu(&self) -> Result<f64, Box<dyn std::error::Error>> {
+    pub(crate) fn cpu(&self) -> Result<f64, Failure> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The fields after the command's name, which is in parentheses; utime and stime are the 14th and 15th of all.
-        let rest = stat.rsplit_once(')').ok_or("an unreadable /proc/…/stat")?.1;
-        let ticks: Vec<f64> =
-            rest.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
-        Ok(ticks.iter().sum::<f64>() / rustix::param::clock_ticks_per_second() as f64)
+        Ok(ticks(&stat)?.1)
+    }
+
+    /// CPU seconds used so far by the threads whose names begin so.
+    pub(crate) fn cpu_of(&self, prefix: &str) -> Result<f64, Failure> {
+        let mut sum = 0.0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let stat = std::fs::read_to_string(thread?.path().join("stat"))?;
+            let (name, seconds) = ticks(&stat)?;
+            sum += if name.starts_with(prefix) { seconds } else { 0.0 };
+        }
+        Ok(sum)
     }
 
     /// Stops it; how many records its log had to shed.
-    pub(crate) fn stop(mut self) -> Result<u64, Box<dyn std::error::Error>> {
+    pub(crate) fn stop(mut self) -> Result<u64, Failure> {
         if let Some(mut stdin) = self.child.stdin.take() {
             stdin.write_all(b"stop\n")?;
         }
@@ -67,4 +76,14 @@ impl ServerProcess {
         }
         Ok(rest.trim().parse()?)
     }
+}
+
+/// The name and the CPU seconds that a `stat` file of a process or a thread tells.
+fn ticks(stat: &str) -> Result<(&str, f64), Failure> {
+    // The fields after the name, which is in parentheses; utime and stime are the 14th and 15th of all.
+    let (head, rest) = stat.rsplit_once(')').ok_or("an unreadable /proc/…/stat")?;
+    let name = head.split_once('(').map_or("", |(_, name)| name);
+    let ticks: Vec<f64> =
+        rest.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+    Ok((name, ticks.iter().sum::<f64>() / rustix::param::clock_ticks_per_second() as f64))
 }

@@ -5,6 +5,9 @@ use recommend_server::{Config, Deployment, Server};
 use recommend_simulator::{Settings, Workspace};
 use serde::{Deserialize, Serialize};
 
+use std::path::Path;
+
+use crate::forest;
 use crate::process::pin;
 
 /// What is served.
@@ -18,7 +21,37 @@ pub(crate) struct Case {
     pub(crate) users: usize,
     /// Whether requests are logged.
     log: bool,
+    /// How many trees score; 0 is the linear model.
+    trees: usize,
 }
+
+/// What the model reads, and the log holds.
+const FEATURES: [&str; 10] = [
+    "messages_7d",
+    "posters_7d",
+    "joins_30d",
+    "reads_1d",
+    "quiet_days",
+    "my_reads_30d",
+    "my_messages_30d",
+    "age_days",
+    "popular.score",
+    "popular.rank",
+];
+
+const LINEAR: &str = r#"
+[recommender.model]
+kind = "linear"
+[recommender.model.weights]
+messages_7d = { transform = "log1p", weight = 0.4 }
+posters_7d = { transform = "log1p", weight = 0.3 }
+joins_30d = { transform = "log1p", weight = 0.2 }
+reads_1d = { transform = "log1p", weight = 0.1 }
+quiet_days = -0.05
+my_reads_30d = { transform = "log1p", weight = 0.2 }
+age_days = { transform = "log1p", weight = -0.1 }
+"popular.score" = { transform = "log1p", weight = 0.5 }
+"#;
 
 impl Case {
     /// Holds the case for the child process.
@@ -29,16 +62,27 @@ impl Case {
     }
 
     pub(crate) fn all() -> Vec<(&'static str, Case)> {
-        let case = |candidates, log| Case { candidates, channels: candidates * 6, users: 500, log };
+        let case = |candidates, log| Case { candidates, channels: candidates * 6, users: 500, log, trees: 0 };
         vec![
             ("100 candidates", case(100, true)),
             ("100 candidates, log off", case(100, false)),
             ("1,000 candidates", Case { channels: 1500, ..case(1000, true) }),
+            ("100 candidates, 500 trees", Case { trees: 500, ..case(100, true) }),
+            ("1,000 candidates, 500 trees", Case { trees: 500, channels: 1500, ..case(1000, true) }),
         ]
     }
 
-    fn config(&self) -> String {
-        format!(
+    /// The configuration; a forest is written into the folder first.
+    fn config(&self, folder: &Path) -> std::io::Result<String> {
+        let model = match self.trees {
+            0 => LINEAR.to_owned(),
+            trees => {
+                let path = folder.join("forest.json");
+                std::fs::write(&path, forest::model(trees, &FEATURES))?;
+                format!("[recommender.model]\nkind = \"xgboost\"\npath = {path:?}\n")
+            }
+        };
+        Ok(format!(
             r#"
             [server]
             grpc = "127.0.0.1:0"
@@ -48,6 +92,8 @@ impl Case {
 
             [log]
             sample = {log}
+            # So often that each measurement pays for its own conversions to Parquet.
+            roll_after = "2s"
 
             [features.messages_7d]
             kind = "count"
@@ -94,23 +140,13 @@ impl Case {
             source = "channel-browser"
             fetchers = [ {{ kind = "popular", interactions = ["message"], window = "30d", half_life = "7d", limit = {candidates} }} ]
             filters = ["not-archived", "not-private"]
-            features = ["messages_7d", "posters_7d", "joins_30d", "reads_1d", "quiet_days", "my_reads_30d", "my_messages_30d", "age_days", "popular.score", "popular.rank"]
+            features = {FEATURES:?}
             rerankers = [ {{ kind = "cap-per-group", by = "topic", max = 3 }} ]
-            [recommender.model]
-            kind = "linear"
-            [recommender.model.weights]
-            messages_7d = {{ transform = "log1p", weight = 0.4 }}
-            posters_7d = {{ transform = "log1p", weight = 0.3 }}
-            joins_30d = {{ transform = "log1p", weight = 0.2 }}
-            reads_1d = {{ transform = "log1p", weight = 0.1 }}
-            quiet_days = -0.05
-            my_reads_30d = {{ transform = "log1p", weight = 0.2 }}
-            age_days = {{ transform = "log1p", weight = -0.1 }}
-            "popular.score" = {{ transform = "log1p", weight = 0.5 }}
+            {model}
             "#,
             log = if self.log { "1.0" } else { "0.0" },
             candidates = self.candidates,
-        )
+        ))
     }
 }
 
@@ -120,7 +156,8 @@ pub(crate) fn run(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let folder = tempfile::tempdir()?;
-        let config = Config::parse("bench.toml", &case.config()).map_err(|errors| errors.to_string())?;
+        let config =
+            Config::parse("bench.toml", &case.config(folder.path())?).map_err(|errors| errors.to_string())?;
         let deployment = Deployment::open(folder.path(), &config.log).await?;
         let settings =
             Settings { people: 2000, channels: case.channels, days: 30, end: now(), ..Settings::default() };
