@@ -1,7 +1,7 @@
 //! From messages to a digest.
 
 use jiff::Timestamp;
-use recommend_text::{Analyzer, Dbscan, Metric, NOISE, Rows, Tfidf, TfidfOptions};
+use recommend_text::{Analyzer, Dbscan, Documents, NOISE, Rows, Tfidf, TfidfOptions};
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 
@@ -32,11 +32,13 @@ pub fn digest(
     previous: Option<&Digest>,
 ) -> Result<Digest, DigestError> {
     options.check()?;
-    let analyzer = Analyzer { mask: options.mask };
-    let documents: Vec<Vec<String>> = messages.iter().map(|message| analyzer.tokens(&message.text)).collect();
-    let (tfidf, rows) = Tfidf::fit(&documents, &TfidfOptions { max_features: options.max_features });
+    let analyzer = if options.mask { Analyzer::alerts() } else { Analyzer::default() };
+    let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
+    let documents = Documents::of(&analyzer, &texts);
+    let weighing = TfidfOptions { max_features: options.max_features, ..TfidfOptions::default() };
+    let (tfidf, rows) = Tfidf::fit(&documents, &weighing)?;
     let eps = options.eps.unwrap_or(Options::EPS);
-    let labels = Dbscan { eps, min_samples: options.min_samples, metric: Metric::Cosine }.labels(&rows);
+    let labels = Dbscan::new(eps, options.min_samples)?.labels_repeated(&rows, documents.which());
 
     let times = messages.iter().filter_map(|message| message.time);
     let period = times.clone().min().zip(times.max()).map(|(from, to)| Period { from, to });
@@ -72,7 +74,7 @@ struct Context<'a> {
     messages: &'a [Message],
     options: &'a Options,
     period: Option<Period>,
-    documents: &'a [Vec<String>],
+    documents: &'a Documents,
     tfidf: &'a Tfidf,
     rows: &'a Rows,
 }
@@ -93,13 +95,13 @@ impl Context<'_> {
         };
         let mut sums: FxHashMap<u32, f64> = FxHashMap::default();
         for member in members {
-            let (columns, values) = self.rows.row(*member);
+            let (columns, values) = self.rows.row(self.documents.which()[*member] as usize);
             for (column, value) in columns.iter().zip(values) {
                 *sums.entry(*column).or_default() += value;
             }
         }
         let towards = |member: usize| {
-            let (columns, values) = self.rows.row(member);
+            let (columns, values) = self.rows.row(self.documents.which()[member] as usize);
             columns.iter().zip(values).map(|(column, value)| sums[column] * value).sum::<f64>()
         };
         let medoid =
@@ -108,7 +110,7 @@ impl Context<'_> {
         terms.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         terms.truncate(self.options.terms);
         let term = |(column, sum): (u32, f64)| Term {
-            term: self.tfidf.terms()[column as usize].clone(),
+            term: self.tfidf.term(column).to_owned(),
             weight: sum / members.len() as f64,
         };
         let times = || members.iter().filter_map(|member| self.messages[*member].time);
@@ -139,11 +141,15 @@ impl Context<'_> {
     /// The tokens that every message has in the order of the first one, the others as a mask.
     fn template(&self, members: &[usize]) -> String {
         let Some((first, others)) = members.split_first() else { return String::new() };
+        let terms = |member: usize| self.documents.terms(self.documents.which()[member] as usize);
+        let others: std::collections::BTreeSet<u32> =
+            others.iter().map(|at| self.documents.which()[*at]).collect();
         let mut words: Vec<&str> = Vec::new();
-        for token in &self.documents[*first] {
-            let common = others.iter().all(|other| self.documents[*other].contains(token));
-            let word = if common { token.as_str() } else { Analyzer::MASK };
-            if word != Analyzer::MASK || words.last() != Some(&Analyzer::MASK) {
+        for token in terms(*first) {
+            let common =
+                others.iter().all(|other| self.documents.terms(*other as usize).any(|term| term == token));
+            let word = if common { token } else { "<*>" };
+            if word != "<*>" || words.last() != Some(&"<*>") {
                 words.push(word);
             }
         }

@@ -112,6 +112,12 @@ pub enum DigestError {
     /// Without terms there is nothing to compare.
     #[error("max_features = 0 leaves no term to compare: give 1 or more, or leave it out for all")]
     MaxFeatures,
+    /// Terms cannot be weighed so.
+    #[error(transparent)]
+    Weights(#[from] recommend_text::TfidfError),
+    /// Messages cannot be clustered so.
+    #[error(transparent)]
+    Clustering(#[from] recommend_text::DbscanError),
 }
 
 #[cfg(test)]

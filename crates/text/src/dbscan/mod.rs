@@ -1,0 +1,242 @@
+//! DBSCAN: clusters are what is connected through dense places (Ester, Kriegel, Sander, Xu, 1996).
+//!
+//! Labels are those of scikit-learn's `DBSCAN`, number by number. A cluster is a connected component of the cores; clusters
+//! are numbered in the order of their first cores; a point that is near cores but is none belongs to the first of their
+//! clusters. None of that depends on the order of the search, so threads share it:
+//!
+//! 1. *cores*: equal rows are one weighted point, and counting stops as soon as there is enough weight;
+//! 2. *components*: cores join those of other components in reach. A list of the index whose cores are all in one
+//!    component has nothing more to tell them, and is not read again;
+//! 3. *borders*: the others look for the first cluster in reach.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use thiserror::Error;
+
+use crate::components::Components;
+use crate::neighbours::{ANYWHERE, Index, Next, Points, Samples, Scratch};
+use crate::parallel;
+use crate::{Metric, Rows};
+
+/// The label of a point in no cluster.
+pub const NOISE: i32 = -1;
+
+/// Clusters points that have `min_samples` points, themselves included, within `eps`.
+///
+/// ```
+/// use recommend_text::{Analyzer, Dbscan, Documents, NOISE, Tfidf, TfidfOptions};
+///
+/// let texts = ["disk full on a", "disk full on b", "disk full on c", "hello"];
+/// let documents = Documents::of(&Analyzer::default(), &texts);
+/// let (_, rows) = Tfidf::fit(&documents, &TfidfOptions::default())?;
+/// let dbscan = Dbscan::new(0.5, 3)?;
+/// assert_eq!(dbscan.labels_repeated(&rows, documents.which()), [0, 0, 0, NOISE]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dbscan {
+    eps: f64,
+    min_samples: usize,
+    metric: Metric,
+}
+
+/// Why nothing can be clustered.
+#[derive(Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum DbscanError {
+    /// A radius is above 0.
+    #[error("eps = {0} is no radius: give a number above 0")]
+    Eps(f64),
+    /// A core has at least itself.
+    #[error("min_samples = 0 makes everything a core: give 1 or more")]
+    MinSamples,
+    /// There must be a finite weight for every row.
+    #[error("{weights} weights for {rows} rows, all of them finite: give one for each")]
+    Weights {
+        /// How many finite weights there are.
+        weights: usize,
+        /// How many rows.
+        rows: usize,
+    },
+}
+
+impl Dbscan {
+    /// Cosine distance.
+    ///
+    /// # Errors
+    /// When `eps` is not above 0 or `min_samples` is 0.
+    pub fn new(eps: f64, min_samples: usize) -> Result<Self, DbscanError> {
+        if !(eps > 0.0 && eps.is_finite()) {
+            return Err(DbscanError::Eps(eps));
+        }
+        if min_samples == 0 {
+            return Err(DbscanError::MinSamples);
+        }
+        Ok(Dbscan { eps, min_samples, metric: Metric::Cosine })
+    }
+
+    /// Another distance.
+    #[must_use]
+    pub fn metric(self, metric: Metric) -> Self {
+        Dbscan { metric, ..self }
+    }
+
+    /// One label per row: clusters count up from 0 in the order of their first cores, [`NOISE`] is in none.
+    pub fn labels(&self, rows: &Rows) -> Vec<i32> {
+        self.run(Samples::of(rows))
+    }
+
+    /// The labels of `rows.repeat(which)`, which is not made.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn labels_repeated(&self, rows: &Rows, which: &[u32]) -> Vec<i32> {
+        self.run(Samples { rows, which: Some(which), weights: None })
+    }
+
+    /// The same where a row counts for its weight: a core has a weight of `min_samples` within `eps`. A negative weight keeps
+    /// its neighbours from being cores.
+    ///
+    /// # Errors
+    /// When there is not one finite weight for each row.
+    pub fn labels_weighted(&self, rows: &Rows, weights: &[f64]) -> Result<Vec<i32>, DbscanError> {
+        let finite = weights.iter().filter(|weight| weight.is_finite()).count();
+        if finite != rows.len() || weights.len() != rows.len() {
+            return Err(DbscanError::Weights { weights: finite, rows: rows.len() });
+        }
+        Ok(self.run(Samples { rows, which: None, weights: Some(weights) }))
+    }
+
+    fn run(&self, samples: Samples<'_>) -> Vec<i32> {
+        let points = Points::new(samples, self.metric);
+        let search = Search {
+            index: Index::new(&points, self.eps),
+            points: &points,
+            enough: self.min_samples as f64,
+            cores: (0..points.len()).map(|_| AtomicBool::new(false)).collect(),
+            components: Components::new(points.len()),
+            uniform: (0..=samples.rows.columns()).map(|_| AtomicBool::new(false)).collect(),
+            any_negative: samples.weights.is_some_and(|weights| weights.iter().any(|weight| *weight < 0.0)),
+        };
+        let room = || search.index.scratch();
+        parallel::for_each(points.len(), room, |scratch, point| search.count(scratch, point));
+        parallel::for_each(points.len(), room, |scratch, point| search.connect(scratch, point));
+        let labels = search.label();
+        points.of().iter().map(|point| labels[*point as usize]).collect()
+    }
+}
+
+struct Search<'a> {
+    index: Index<'a>,
+    points: &'a Points,
+    enough: f64,
+    cores: Vec<AtomicBool>,
+    components: Components,
+    /// By list: whether its cores are known to be in one component. They stay so: components only grow.
+    uniform: Vec<AtomicBool>,
+    any_negative: bool,
+}
+
+impl Search<'_> {
+    fn is_core(&self, point: usize) -> bool {
+        self.cores[point].load(Relaxed)
+    }
+
+    fn uniform(&self, list: u32) -> &AtomicBool {
+        let at = if list == ANYWHERE { self.uniform.len() - 1 } else { list as usize };
+        &self.uniform[at]
+    }
+
+    /// Decides whether a point is a core.
+    fn count(&self, scratch: &mut Scratch, point: usize) {
+        let weights = self.points.weights();
+        let mut sum = weights[point];
+        let stops = |sum: f64| !self.any_negative && sum >= self.enough;
+        if !stops(sum) {
+            self.index.neighbours(
+                point,
+                scratch,
+                |_| false,
+                |_| true,
+                |other| {
+                    sum += weights[other];
+                    if stops(sum) { Next::Stop } else { Next::On }
+                },
+            );
+        }
+        self.cores[point].store(sum >= self.enough, Relaxed);
+    }
+
+    /// Joins a core with the cores in reach that are in other components.
+    fn connect(&self, scratch: &mut Scratch, point: usize) {
+        if !self.is_core(point) {
+            return;
+        }
+        let apart = |other| self.components.root(point) != self.components.root(other);
+        self.index.neighbours(
+            point,
+            scratch,
+            |list| self.uniform(list).load(Relaxed),
+            |other| self.is_core(other) && apart(other),
+            |other| {
+                self.components.join(point, other);
+                Next::On
+            },
+        );
+        for list in self.index.lists_of(point) {
+            if !self.uniform(list).load(Relaxed)
+                && self.index.list(list).iter().all(|other| {
+                    let other = *other as usize;
+                    !self.is_core(other) || !apart(other)
+                })
+            {
+                self.uniform(list).store(true, Relaxed);
+            }
+        }
+    }
+
+    /// Numbers the clusters and finds those of the points at their borders.
+    fn label(&self) -> Vec<i32> {
+        let mut labels = vec![NOISE; self.points.len()];
+        let mut next = 0;
+        for point in 0..labels.len() {
+            if !self.is_core(point) {
+                continue;
+            }
+            // The root is the component's first core, so it has a number before all others.
+            let root = self.components.root(point);
+            if root == point {
+                labels[point] = next;
+                next += 1;
+            } else {
+                labels[point] = labels[root];
+            }
+        }
+        let mut scratch = self.index.scratch();
+        for point in 0..labels.len() {
+            if self.is_core(point) {
+                continue;
+            }
+            let mut first = i32::MAX;
+            self.index.neighbours(
+                point,
+                &mut scratch,
+                |_| false,
+                |other| self.is_core(other),
+                |other| {
+                    first = first.min(labels[other]);
+                    Next::On
+                },
+            );
+            if first != i32::MAX {
+                labels[point] = first;
+            }
+        }
+        labels
+    }
+}
+
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod tests;

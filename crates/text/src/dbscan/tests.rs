@@ -1,0 +1,103 @@
+//! Against the naive one, label by label.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Rows of few columns, some equal, some empty; values that are no round numbers, so that no distance is a tie.
+fn rows(columns: u32, most: usize) -> impl Strategy<Value = Rows> {
+    let row = prop::collection::vec((0..columns, 0.05_f64..3.0), 0..6);
+    (prop::collection::vec(row, 1..12), prop::collection::vec(0_usize..1000, 1..most)).prop_map(
+        move |(shapes, which)| {
+            let mut rows = Rows::new(columns as usize);
+            for (at, which) in which.iter().enumerate() {
+                let mut row = shapes[which % shapes.len()].clone();
+                // Most rows repeat a shape, some are a little beside it.
+                if which % 3 == 0 {
+                    row.push((which.wrapping_mul(31) as u32 % columns, 0.01 * (at + 1) as f64));
+                }
+                rows.push(row).unwrap();
+            }
+            rows
+        },
+    )
+}
+
+/// Whether a distance is so close to the radius that rounding may decide.
+fn is_tie(distances: &[Vec<f64>], eps: f64) -> bool {
+    distances.iter().flatten().any(|distance| (distance - eps).abs() < 1e-9)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn labels_are_those_of_the_naive_algorithm(
+        rows in rows(9, 60),
+        eps in 0.01_f64..1.6,
+        min_samples in 1_usize..8,
+        euclidean in any::<bool>(),
+    ) {
+        let metric = if euclidean { Metric::Euclidean } else { Metric::Cosine };
+        let distances = naive::distances(&rows, metric);
+        prop_assume!(!is_tie(&distances, eps));
+        let dbscan = Dbscan::new(eps, min_samples).unwrap().metric(metric);
+        let ones = vec![1.0; rows.len()];
+        prop_assert_eq!(dbscan.labels(&rows), naive::labels(&distances, &ones, eps, min_samples));
+    }
+
+    #[test]
+    fn weighted_labels_are_those_of_the_naive_algorithm(
+        rows in rows(6, 40),
+        eps in 0.01_f64..1.2,
+        min_samples in 1_usize..8,
+        weights in prop::collection::vec(-2_i32..6, 40),
+    ) {
+        let distances = naive::distances(&rows, Metric::Cosine);
+        prop_assume!(!is_tie(&distances, eps));
+        let weights: Vec<f64> = weights.iter().take(rows.len()).copied().map(f64::from).collect();
+        let labels = Dbscan::new(eps, min_samples).unwrap().labels_weighted(&rows, &weights).unwrap();
+        prop_assert_eq!(labels, naive::labels(&distances, &weights, eps, min_samples));
+    }
+
+    #[test]
+    fn repeated_rows_have_the_labels_of_rows_that_are_written_out(
+        rows in rows(6, 20),
+        which in prop::collection::vec(any::<prop::sample::Index>(), 1..60),
+        eps in 0.01_f64..1.2,
+        min_samples in 1_usize..6,
+    ) {
+        let which: Vec<u32> = which.iter().map(|at| at.index(rows.len()) as u32).collect();
+        let dbscan = Dbscan::new(eps, min_samples).unwrap();
+        prop_assert_eq!(dbscan.labels_repeated(&rows, &which), dbscan.labels(&rows.repeat(&which)));
+    }
+}
+
+/// A chain of points, each near the next, in several threads' worth of points.
+#[test]
+fn a_long_chain_is_one_cluster_and_two_are_two() {
+    let mut rows = Rows::new(6002);
+    for at in 0..6000_u32 {
+        let at = if at < 3000 { at } else { at + 1 };
+        rows.push([(at, 1.0), (at + 1, 1.0)]).unwrap();
+    }
+    let labels = Dbscan::new(0.6, 2).unwrap().labels(&rows);
+    assert!(labels[..3000].iter().all(|label| *label == 0));
+    assert!(labels[3000..].iter().all(|label| *label == 1));
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    assert_eq!(Dbscan::new(0.0, 3), Err(DbscanError::Eps(0.0)));
+    assert_eq!(Dbscan::new(0.3, 0), Err(DbscanError::MinSamples));
+    assert!(Dbscan::new(f64::NAN, 3).is_err());
+    let mut rows = Rows::new(1);
+    rows.push([(0, 1.0)]).unwrap();
+    let refused = Dbscan::new(0.3, 1).unwrap().labels_weighted(&rows, &[f64::INFINITY]);
+    assert_eq!(refused, Err(DbscanError::Weights { weights: 0, rows: 1 }));
+}
+
+#[test]
+fn no_rows_have_no_labels() {
+    assert!(Dbscan::new(0.3, 1).unwrap().labels(&Rows::new(0)).is_empty());
+}
