@@ -1,60 +1,130 @@
 //! `alert-digest cluster`: the messages of a file in, their clusters out.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
+use recommend_text::Language;
 use serde::Serialize;
 
-use crate::digest::{Cluster, Message, Options, digest};
+use super::input::Input;
+use super::table;
+use crate::digest::{Algorithm, Cluster, Options, digest};
 
 /// Cluster the messages of a file or of standard input.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The file, one message a line; `-` is standard input.
+    /// The file; `-` is standard input.
     file: PathBuf,
-    /// The radius as cosine distance, in (0, 2].
+    #[command(flatten)]
+    input: Input,
+    /// How to cluster: DBSCAN has one radius for all, HDBSCAN none.
+    #[arg(long, value_enum, default_value_t = Choice::Dbscan)]
+    algorithm: Choice,
+    /// DBSCAN's radius as cosine distance, in (0, 2], or `auto` for the knee of the distances to the nearest neighbours.
+    /// By default 0.15.
     #[arg(long)]
-    eps: Option<f64>,
+    eps: Option<Eps>,
     /// How many messages make a cluster.
     #[arg(long, default_value_t = Options::default().min_samples)]
     min_samples: usize,
-    /// Compare the messages as they are, numbers and ids included.
+    /// Compare the messages as they are, numbers and ids included, as scikit-learn's `TfidfVectorizer` and `DBSCAN` do.
     #[arg(long)]
     no_mask: bool,
+    /// Only so many words, the most frequent ones.
+    #[arg(long)]
+    max_features: Option<usize>,
+    /// Leave out the stop words of a language, such as `en`.
+    #[arg(long, value_name = "LANGUAGE")]
+    stop_words: Option<Language>,
+    /// Compare the stems of words in a language, such as `en`.
+    #[arg(long, value_name = "LANGUAGE")]
+    stem: Option<Language>,
+    /// Compare runs of up to so many words too.
+    #[arg(long, default_value_t = 1)]
+    ngrams: usize,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Choice {
+    Dbscan,
+    Hdbscan,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Output {
+    /// A table for a terminal.
+    Table,
+    /// `{"labels": […], "clusters": […]}`: one label per message in input order, -1 for none.
+    Json,
+}
+
+/// A radius, or that it should be found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Eps {
+    Auto,
+    Given(f64),
+}
+
+impl std::str::FromStr for Eps {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Eps::Auto),
+            number => {
+                number.parse().map(Eps::Given).map_err(|_| format!("{text:?} is neither a number nor `auto`"))
+            }
+        }
+    }
 }
 
 #[derive(Serialize)]
-struct Output<'a> {
+struct Json<'a> {
     labels: &'a [i32],
     clusters: &'a [Cluster],
+}
+
+impl Arguments {
+    fn options(&self) -> Options {
+        Options {
+            algorithm: match self.algorithm {
+                Choice::Dbscan => Algorithm::Dbscan,
+                Choice::Hdbscan => Algorithm::Hdbscan,
+            },
+            eps: match self.eps {
+                Some(Eps::Given(eps)) => Some(eps),
+                Some(Eps::Auto) | None => None,
+            },
+            min_samples: self.min_samples,
+            mask: !self.no_mask,
+            max_features: self.max_features,
+            stop_words: self.stop_words,
+            stems: self.stem,
+            ngrams: self.ngrams,
+            ..Options::default()
+        }
+    }
 }
 
 /// Runs it.
 ///
 /// # Errors
-/// When the file cannot be read, or an option makes no sense.
+/// When the input cannot be read, an option makes no sense, or the output cannot be written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let text = if arguments.file.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("standard input")?;
-        text
-    } else {
-        std::fs::read_to_string(&arguments.file).with_context(|| arguments.file.display().to_string())?
-    };
-    let messages: Vec<Message> =
-        text.lines().enumerate().map(|(at, line)| Message::new((at + 1).to_string(), line)).collect();
-    let options = Options {
-        eps: arguments.eps,
-        min_samples: arguments.min_samples,
-        mask: !arguments.no_mask,
-        ..Options::default()
-    };
-    let digest = digest(&messages, &options, None)?;
-    let output = Output { labels: &digest.labels, clusters: &digest.clusters };
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, &output)?;
-    writeln!(out)?;
+    let messages = arguments.input.read(&arguments.file)?;
+    let digest = digest(&messages, &arguments.options(), None)?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match arguments.output {
+        Output::Table => write!(out, "{}", table::table(&digest))?,
+        Output::Json => {
+            serde_json::to_writer(&mut out, &Json { labels: &digest.labels, clusters: &digest.clusters })?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()?;
     Ok(())
 }

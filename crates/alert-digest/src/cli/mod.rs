@@ -1,6 +1,8 @@
 //! The command line, one file per subcommand.
 
 pub mod cluster;
+mod input;
+mod table;
 
 use clap::{Parser, Subcommand};
 

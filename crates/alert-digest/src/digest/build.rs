@@ -1,12 +1,12 @@
 //! From messages to a digest.
 
-use jiff::Timestamp;
-use recommend_text::{Analyzer, Dbscan, Documents, NOISE, Rows, Tfidf, TfidfOptions};
-use rustc_hash::{FxHashMap, FxHasher};
-use std::hash::{Hash, Hasher};
+use recommend_text::{Analyzer, Dbscan, Documents, Frequency, NOISE, Rows, Tfidf, TfidfOptions};
+use rustc_hash::FxHashMap;
 
-use super::model::{Author, Cluster, Count, Digest, Example, Message, Noise, Period, Term, Trend};
-use super::options::{DigestError, Options};
+use super::describe::Describe;
+use super::model::{Cluster, Digest, Message, Noise, Period, Trend};
+use super::options::{Algorithm, DigestError, Options};
+use super::{rank, trend};
 
 /// Clusters messages and says of each cluster what it is.
 ///
@@ -23,7 +23,7 @@ use super::options::{DigestError, Options};
 /// let messages: Vec<Message> = texts.iter().enumerate().map(|(at, text)| Message::new(at.to_string(), *text)).collect();
 /// let digest = digest(&messages, &Options::default(), None)?;
 /// assert_eq!(digest.labels, [0, 0, 0, -1]);
-/// assert_eq!(digest.clusters[0].size, 3);
+/// assert_eq!(digest.clusters[0].template, "disk <*> is full on <*>");
 /// # Ok::<(), alert_digest::digest::DigestError>(())
 /// ```
 pub fn digest(
@@ -32,168 +32,86 @@ pub fn digest(
     previous: Option<&Digest>,
 ) -> Result<Digest, DigestError> {
     options.check()?;
-    let analyzer = if options.mask { Analyzer::alerts() } else { Analyzer::default() };
-    let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
-    let documents = Documents::of(&analyzer, &texts);
-    let weighing = TfidfOptions { max_features: options.max_features, ..TfidfOptions::default() };
-    let (tfidf, rows) = Tfidf::fit(&documents, &weighing)?;
-    let eps = options.eps.unwrap_or(Options::EPS);
-    let labels = Dbscan::new(eps, options.min_samples)?.labels_repeated(&rows, documents.which());
+    let (documents, tfidf, rows) = weigh(messages, options)?;
+    let (labels, eps) = label(&documents, &rows, options)?;
 
-    let times = messages.iter().filter_map(|message| message.time);
-    let period = times.clone().min().zip(times.max()).map(|(from, to)| Period { from, to });
-    let mut members: FxHashMap<i32, Vec<usize>> = FxHashMap::default();
+    let period = period(messages);
+    let mut members: FxHashMap<i32, Vec<u32>> = FxHashMap::default();
     for (at, label) in labels.iter().enumerate() {
-        members.entry(*label).or_default().push(at);
+        members.entry(*label).or_default().push(at as u32);
     }
     let noise = members.remove(&NOISE).unwrap_or_default();
-    let context = Context { messages, options, period, documents: &documents, tfidf: &tfidf, rows: &rows };
+    let describe = Describe { messages, options, period, documents: &documents, tfidf: &tfidf, rows: &rows };
+    let mut members: Vec<(i32, Vec<u32>)> = members.into_iter().collect();
+    members.sort_unstable_by_key(|(id, _)| *id);
     let mut clusters: Vec<Cluster> =
-        members.iter().map(|(id, members)| context.cluster(*id, members, previous)).collect();
+        members.iter().map(|(id, members)| describe.cluster(*id, members)).collect();
+
+    let matched = trend::compare(&mut clusters, period, previous);
+    for cluster in &mut clusters {
+        cluster.urgency = rank::urgency(cluster);
+    }
     clusters.sort_by(|a, b| b.urgency.total_cmp(&a.urgency).then(a.id.cmp(&b.id)));
-    let resolved = previous.into_iter().flat_map(|digest| &digest.clusters);
-    let resolved = resolved.filter(|before| clusters.iter().all(|cluster| cluster.key != before.key));
-    let resolved = resolved.map(|cluster| Cluster { trend: Trend::Resolved, ..cluster.clone() }).collect();
+    let before = previous.map(|digest| digest.clusters.as_slice()).unwrap_or_default();
+    let gone = before.iter().zip(matched).filter(|(_, matched)| !matched);
     Ok(Digest {
         messages: messages.len(),
         period,
         noise: Noise {
             size: noise.len(),
             share: noise.len() as f64 / messages.len().max(1) as f64,
-            sparkline: context.sparkline(&noise),
-            examples: context.examples(&noise),
+            sparkline: describe.sparkline(&noise),
+            examples: describe.examples(&noise),
         },
         labels,
         clusters,
-        resolved,
-        eps: Some(eps),
+        resolved: gone.map(|(cluster, _)| Cluster { trend: Trend::Resolved, ..cluster.clone() }).collect(),
+        eps,
     })
 }
 
-struct Context<'a> {
-    messages: &'a [Message],
-    options: &'a Options,
-    period: Option<Period>,
-    documents: &'a Documents,
-    tfidf: &'a Tfidf,
-    rows: &'a Rows,
+/// The terms of the messages and their weights.
+fn weigh(messages: &[Message], options: &Options) -> Result<(Documents, Tfidf, Rows), DigestError> {
+    let mut analyzer = if options.mask { Analyzer::alerts() } else { Analyzer::default() };
+    if let Some(language) = options.stop_words {
+        analyzer = analyzer.stop_words(language);
+    }
+    if let Some(language) = options.stems {
+        analyzer = analyzer.stems(language);
+    }
+    let texts: Vec<&str> = messages.iter().map(|message| message.text.as_str()).collect();
+    let mut documents = Documents::of(&analyzer.ngrams(1, options.ngrams), &texts);
+    if let Some(slots) = options.slots.filter(|_| options.mask) {
+        documents = documents.without_slots(slots);
+    }
+    let mut weighing = TfidfOptions { max_features: options.max_features, ..TfidfOptions::default() };
+    if options.mask && messages.len() > 1 {
+        // A word that only one message has can't connect it with any other, but would keep it away from its like.
+        weighing.min_df = Frequency::Count(2);
+    }
+    let (tfidf, rows) = Tfidf::fit(&documents, &weighing)?;
+    Ok((documents, tfidf, rows))
 }
 
-impl Context<'_> {
-    fn cluster(&self, id: i32, members: &[usize], previous: Option<&Digest>) -> Cluster {
-        let template = self.template(members);
-        let mut hasher = FxHasher::default();
-        template.hash(&mut hasher);
-        let key = format!("{:016x}", hasher.finish());
-        let before = previous.and_then(|digest| digest.clusters.iter().find(|cluster| cluster.key == key));
-        let previous_size = previous.map(|_| before.map_or(0, |cluster| cluster.size));
-        let trend = match previous_size {
-            Some(0) => Trend::New,
-            Some(before) if members.len() > 2 * before => Trend::Rising,
-            Some(before) if 2 * members.len() < before => Trend::Falling,
-            _ => Trend::Steady,
-        };
-        let mut sums: FxHashMap<u32, f64> = FxHashMap::default();
-        for member in members {
-            let (columns, values) = self.rows.row(self.documents.which()[*member] as usize);
-            for (column, value) in columns.iter().zip(values) {
-                *sums.entry(*column).or_default() += value;
-            }
-        }
-        let towards = |member: usize| {
-            let (columns, values) = self.rows.row(self.documents.which()[member] as usize);
-            columns.iter().zip(values).map(|(column, value)| sums[column] * value).sum::<f64>()
-        };
-        let medoid =
-            members.iter().copied().max_by(|a, b| towards(*a).total_cmp(&towards(*b)).then(b.cmp(a)));
-        let mut terms: Vec<(u32, f64)> = sums.iter().map(|(column, sum)| (*column, *sum)).collect();
-        terms.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        terms.truncate(self.options.terms);
-        let term = |(column, sum): (u32, f64)| Term {
-            term: self.tfidf.term(column).to_owned(),
-            weight: sum / members.len() as f64,
-        };
-        let times = || members.iter().filter_map(|member| self.messages[*member].time);
-        Cluster {
-            id,
-            key,
-            size: members.len(),
-            share: members.len() as f64 / self.messages.len() as f64,
-            first_seen: times().min(),
-            last_seen: times().max(),
-            sparkline: self.sparkline(members),
-            template,
-            medoid: self.example(medoid.unwrap_or(members[0])),
-            terms: terms.into_iter().map(term).collect(),
-            examples: self.examples(members),
-            channels: counts(members.iter().filter_map(|member| self.messages[*member].channel.as_deref())),
-            authors: counts(members.iter().filter_map(|member| match &self.messages[*member].author {
-                Some(Author::User(name) | Author::Bot(name)) => Some(name.as_str()),
-                None => None,
-            })),
-            trend,
-            previous_size,
-            urgency: (members.len() as f64).ln_1p() * if trend == Trend::New { 2.0 } else { 1.0 },
-            summary: None,
-        }
-    }
-
-    /// The tokens that every message has in the order of the first one, the others as a mask.
-    fn template(&self, members: &[usize]) -> String {
-        let Some((first, others)) = members.split_first() else { return String::new() };
-        let terms = |member: usize| self.documents.terms(self.documents.which()[member] as usize);
-        let others: std::collections::BTreeSet<u32> =
-            others.iter().map(|at| self.documents.which()[*at]).collect();
-        let mut words: Vec<&str> = Vec::new();
-        for token in terms(*first) {
-            let common =
-                others.iter().all(|other| self.documents.terms(*other as usize).any(|term| term == token));
-            let word = if common { token } else { "<*>" };
-            if word != "<*>" || words.last() != Some(&"<*>") {
-                words.push(word);
-            }
-        }
-        words.join(" ")
-    }
-
-    fn sparkline(&self, members: &[usize]) -> Vec<u32> {
-        let Some(Period { from, to }) = self.period else { return Vec::new() };
-        let buckets = self.options.buckets.max(1);
-        let mut counts = vec![0; buckets];
-        let at = |time: Timestamp| i128::from(time.as_millisecond());
-        let span = (at(to) - at(from) + 1).max(1);
-        for time in members.iter().filter_map(|member| self.messages[*member].time) {
-            let bucket = ((at(time) - at(from)) * buckets as i128 / span) as usize;
-            counts[bucket.min(buckets - 1)] += 1;
-        }
-        counts
-    }
-
-    fn examples(&self, members: &[usize]) -> Vec<Example> {
-        let step = members.len().div_ceil(self.options.examples.max(1)).max(1);
-        members.iter().step_by(step).take(self.options.examples).map(|member| self.example(*member)).collect()
-    }
-
-    fn example(&self, at: usize) -> Example {
-        let message = &self.messages[at];
-        Example {
-            id: message.id.clone(),
-            time: message.time,
-            text: message.text.chars().take(self.options.example_chars).collect(),
-            channel: message.channel.clone(),
-            author: message.author.clone(),
-            permalink: message.permalink.clone(),
+/// One label per message, and the radius if there is one.
+fn label(
+    documents: &Documents,
+    rows: &Rows,
+    options: &Options,
+) -> Result<(Vec<i32>, Option<f64>), DigestError> {
+    match options.algorithm {
+        Algorithm::Dbscan | Algorithm::Hdbscan => {
+            let eps = options.eps.unwrap_or(Options::EPS);
+            let dbscan = Dbscan::new(eps, options.min_samples)?;
+            Ok((dbscan.labels_repeated(rows, documents.which()), Some(eps)))
         }
     }
 }
 
-fn counts<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Count> {
-    let mut counts: FxHashMap<&str, usize> = FxHashMap::default();
-    for name in names {
-        *counts.entry(name).or_default() += 1;
-    }
-    let mut counts: Vec<Count> =
-        counts.into_iter().map(|(name, count)| Count { name: name.to_owned(), count }).collect();
-    counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
-    counts
+fn period(messages: &[Message]) -> Option<Period> {
+    let times = || messages.iter().filter_map(|message| message.time);
+    times().min().zip(times().max()).map(|(from, to)| Period { from, to })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,13 @@
 //! know. [`Message`] is its input, [`Digest`] and [`Cluster`] its output; all of them are plain data for `serde`.
 
 mod build;
+mod describe;
 mod model;
 mod options;
+mod rank;
 mod summarizer;
+mod template;
+mod trend;
 
 pub use build::digest;
 pub use model::{Author, Cluster, Count, Digest, Example, Message, Noise, Period, Term, Trend};

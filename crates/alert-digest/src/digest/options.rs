@@ -1,5 +1,6 @@
 //! What can be chosen about a digest; the defaults are for alerts.
 
+use recommend_text::{Language, Slots};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -23,7 +24,7 @@ pub enum Sensitivity {
     /// The defaults.
     #[default]
     Normal,
-    /// Many, narrow clusters: two alike are enough.
+    /// Many, narrow clusters: only messages that say nearly the same.
     High,
 }
 
@@ -37,8 +38,18 @@ pub struct Options {
     pub eps: Option<f64>,
     /// How many messages make a cluster, from 1.
     pub min_samples: usize,
-    /// Whether numbers, ids, addresses, times… are masked before messages are compared.
+    /// Whether numbers, ids, addresses, times… are masked before messages are compared, and words that occur in one message
+    /// alone are left out. Without it the labels are those of scikit-learn's `TfidfVectorizer` and `DBSCAN`.
     pub mask: bool,
+    /// Besides the mask: whether words are left out that are all in which many longer messages differ. They are names.
+    /// Only with [`Options::mask`].
+    pub slots: Option<Slots>,
+    /// Leaves out the stop words of a language.
+    pub stop_words: Option<Language>,
+    /// Compares the stems of words.
+    pub stems: Option<Language>,
+    /// Compares runs of up to so many words too, from 1.
+    pub ngrams: usize,
     /// How many terms at most, the most frequent ones; none: all.
     pub max_features: Option<usize>,
     /// In how many buckets the period is cut for [`Cluster::sparkline`](super::Cluster::sparkline).
@@ -56,8 +67,12 @@ impl Default for Options {
         Options {
             algorithm: Algorithm::Dbscan,
             eps: None,
-            min_samples: 3,
+            min_samples: 2,
             mask: true,
+            slots: Some(Slots::default()),
+            stop_words: None,
+            stems: None,
+            ngrams: 1,
             max_features: None,
             buckets: 24,
             examples: 5,
@@ -69,14 +84,14 @@ impl Default for Options {
 
 impl Options {
     /// The radius when none is given.
-    pub const EPS: f64 = 0.3;
+    pub const EPS: f64 = 0.15;
 
     /// The defaults at a sensitivity.
     pub fn with_sensitivity(sensitivity: Sensitivity) -> Self {
         let (eps, min_samples) = match sensitivity {
-            Sensitivity::Low => (0.45, 10),
+            Sensitivity::Low => (0.25, 5),
             Sensitivity::Normal => (Self::EPS, Options::default().min_samples),
-            Sensitivity::High => (0.15, 2),
+            Sensitivity::High => (0.05, 2),
         };
         Options { eps: Some(eps), min_samples, ..Options::default() }
     }
@@ -104,10 +119,10 @@ impl Options {
 #[non_exhaustive]
 pub enum DigestError {
     /// A cosine distance is in (0, 2].
-    #[error("eps = {0} is no cosine distance: give a number above 0 and up to 2, such as 0.3")]
+    #[error("eps = {0} is no cosine distance: give a number above 0 and up to 2, such as 0.15")]
     Eps(f64),
     /// A cluster has at least one message.
-    #[error("min_samples = 0 makes no cluster: give 1 or more, such as 3")]
+    #[error("min_samples = 0 makes no cluster: give 1 or more, such as 2")]
     MinSamples,
     /// Without terms there is nothing to compare.
     #[error("max_features = 0 leaves no term to compare: give 1 or more, or leave it out for all")]
@@ -127,7 +142,7 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused_with_the_fix() {
         let refused = |options: Options| options.check().unwrap_err().to_string();
-        assert!(refused(Options { eps: Some(f64::NAN), ..Options::default() }).contains("0.3"));
+        assert!(refused(Options { eps: Some(f64::NAN), ..Options::default() }).contains("0.15"));
         assert!(refused(Options { eps: Some(0.0), ..Options::default() }).contains("above 0"));
         assert!(refused(Options { min_samples: 0, ..Options::default() }).contains("1 or more"));
         assert!(refused(Options { max_features: Some(0), ..Options::default() }).contains("leave it out"));

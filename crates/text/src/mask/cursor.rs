@@ -61,6 +61,11 @@ impl<'a> Text<'a> {
         at.checked_sub(1).is_some_and(|before| self.is(before, is_word))
     }
 
+    /// Whether this byte is before a place.
+    pub(super) fn after(&self, at: usize, byte: u8) -> bool {
+        at.checked_sub(1).is_some_and(|before| self.byte(before) == Some(byte))
+    }
+
     /// Whether a word begins at a place.
     pub(super) fn at_word(&self, at: usize) -> bool {
         self.is(at, is_word)

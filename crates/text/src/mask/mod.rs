@@ -182,8 +182,21 @@ impl Mask {
             out.push_str(text);
             return;
         }
-        let mut scanner = Scanner { mask: self, out, key: names::After::Nothing };
+        let mut scanner = Scanner { mask: self, out, all_as: None, key: names::After::Nothing };
         scanner.scan(text);
+    }
+
+    /// The text with one placeholder for all kinds.
+    ///
+    /// ```
+    /// assert_eq!(recommend_text::Mask::alerts().apply_as("3 of 10.0.0.1", "<*>"), "<*> of <*>");
+    /// ```
+    pub fn apply_as(self, text: &str, placeholder: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut scanner =
+            Scanner { mask: self, out: &mut out, all_as: Some(placeholder), key: names::After::Nothing };
+        scanner.scan(text);
+        out
     }
 }
 
@@ -215,6 +228,8 @@ type Recogniser = fn(&Text<'_>, usize) -> Option<usize>;
 struct Scanner<'a> {
     mask: Mask,
     out: &'a mut String,
+    /// What is written instead of the kind's own placeholder.
+    all_as: Option<&'a str>,
     /// What the word before says about the next one.
     key: names::After,
 }
@@ -235,7 +250,10 @@ impl Scanner<'_> {
                 b':' if !text.after_word(at) => self.masked(Kind::Emoji, slack::emoji(&text, at)),
                 b'"' | b'\'' => self.quoted(&text, at),
                 b'{' => self.masked(Kind::Labels, quoted::label_set(&text, at)),
-                b'/' | b'~' if !text.after_word(at) => self.masked(Kind::Path, net::path(&text, at)),
+                // Behind `<` it closes a tag.
+                b'/' | b'~' if !text.after_word(at) && !text.after(at, b'<') => {
+                    self.masked(Kind::Path, net::path(&text, at))
+                }
                 b':' | b'[' => self.masked(Kind::Ip, net::ip(&text, at)),
                 b'+' | b'-' if !text.after_word(at) => self.masked(Kind::Number, number::number(&text, at)),
                 _ if is_word(byte) => Some(self.word(&text, at)),
@@ -253,7 +271,7 @@ impl Scanner<'_> {
     /// Writes a placeholder for what ends at `end`, if the kind is masked.
     fn masked(&mut self, kind: Kind, end: Option<usize>) -> Option<usize> {
         let end = end.filter(|_| self.mask.has(kind))?;
-        self.out.push_str(kind.placeholder());
+        self.out.push_str(self.all_as.unwrap_or(kind.placeholder()));
         self.key = names::After::Nothing;
         Some(end)
     }
