@@ -6,5 +6,6 @@
 pub mod cli;
 pub mod digest;
 pub mod report;
+pub mod server;
 pub mod slack;
 pub mod store;

@@ -20,4 +20,9 @@ pub struct Cli {
 pub enum Command {
     /// Cluster the messages of a file or of standard input.
     Cluster(cluster::Arguments),
+    /// Serve the Slack app.
+    ///
+    /// Each secret is a variable, or a file named by the variable with _FILE at its end, as container platforms mount
+    /// them. Secrets are no flags: those can be read by everybody on the machine.
+    Serve(Box<crate::server::arguments::Arguments>),
 }

@@ -27,4 +27,4 @@ mod waiting;
 pub use csp::Html;
 pub use export::{csv, json};
 pub use page::{Exports, file, ready};
-pub use waiting::{failed, missing, progress, words};
+pub use waiting::{failed, missing, moment, notice, progress, words};

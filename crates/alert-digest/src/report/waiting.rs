@@ -72,6 +72,24 @@ pub fn missing() -> Html {
     )
 }
 
+/// What is shown while one process hands over to the next.
+pub fn moment() -> Html {
+    notice("One moment", "The app is being restarted. The page comes back by itself, or load it again.")
+}
+
+/// A page of one sentence.
+pub fn notice(title: &str, words: &str) -> Html {
+    frame(
+        title,
+        "",
+        None,
+        &html! {
+            h1 { (title) }
+            p { (words) }
+        },
+    )
+}
+
 fn title(job: &Job) -> String {
     match &job.channel_name {
         Some(name) => format!("Digest of #{name}"),

@@ -157,14 +157,17 @@ fn timeline(report: &Report, clusters: &[&Cluster]) -> Option<SlackDataVisualiza
         return None;
     }
     let step = to.duration_since(from).as_secs() / i64::try_from(buckets).ok()?;
-    let days = to.duration_since(from).as_hours() >= 24;
-    let categories: Vec<String> = (0..buckets as i64)
-        .map(|bucket| {
-            let at = jiff::Timestamp::from_second(from.as_second() + bucket * step).unwrap_or(from);
-            at.strftime(if days { "%m-%d %H:%M" } else { "%H:%M" }).to_string()
-        })
-        .collect();
-    // A label names its point: short periods would repeat one.
+    let pattern = match step {
+        0..60 => "%H:%M:%S",
+        60..3600 => "%H:%M",
+        _ => "%m-%d %H:%M",
+    };
+    let label = |bucket: i64| {
+        let at = jiff::Timestamp::from_second(from.as_second() + bucket * step).unwrap_or(from);
+        at.strftime(pattern).to_string()
+    };
+    let categories: Vec<String> = (0..buckets as i64).map(label).collect();
+    // A label names its point: a period of a few seconds would repeat one.
     if categories.windows(2).any(|pair| pair[0] == pair[1]) {
         return None;
     }

@@ -62,6 +62,9 @@ pub enum StoreError {
     /// The workspace has as many jobs waiting as it may.
     #[error("the workspace has {0} digests waiting, which is the limit: wait for one to finish")]
     Full(usize),
+    /// The process stops.
+    #[error("the store was closed in the middle of a request")]
+    Interrupted,
     /// The database.
     #[error("the database failed: {0}")]
     Database(Box<redb::Error>),

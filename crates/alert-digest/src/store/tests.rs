@@ -83,9 +83,9 @@ fn one_workspace_sees_nothing_of_another_even_by_the_same_names() {
     assert_eq!(theirs.job(&job.id).unwrap(), None);
     assert_eq!(theirs.messages(&job.id).unwrap(), []);
     assert_eq!(theirs.mutes("C1", at(0)).unwrap(), []);
-    theirs.uninstall().unwrap();
+    theirs.uninstall(None).unwrap();
     assert_eq!(ours.messages(&job.id).unwrap().len(), 1);
-    ours.uninstall().unwrap();
+    ours.uninstall(None).unwrap();
     assert_eq!(ours.job(&job.id).unwrap(), None);
     assert_eq!(store.workspaces().unwrap(), []);
 }
@@ -154,9 +154,13 @@ fn a_message_that_is_deleted_or_edited_in_slack_is_so_in_jobs_and_reports() {
     job.pages = 1;
     let texts: Vec<Message> = (0..4).map(|n| Message::new(format!("{n}.0"), "disk full on web")).collect();
     rows.add_page(&job, &texts).unwrap();
-    assert_eq!(rows.amend("C2", "1.0", None).unwrap(), 0, "another channel's");
-    assert_eq!(rows.amend("C1", "1.0", None).unwrap(), 1);
-    assert_eq!(rows.amend("C1", "2.0", Some("edited")).unwrap(), 1);
+    let amend = |channel: &str, ts: &str, text: Option<&str>, id: &str| {
+        rows.amend(channel, ts, text, Some((id, at(0)))).unwrap()
+    };
+    assert_eq!(amend("C2", "1.0", None, "e1"), Some(0), "another channel's");
+    assert_eq!(amend("C1", "1.0", None, "e2"), Some(1));
+    assert_eq!(amend("C1", "2.0", Some("edited"), "e3"), Some(1));
+    assert_eq!(amend("C1", "2.0", Some("an earlier edit, delivered again"), "e3"), None);
     let kept = rows.messages(&job.id).unwrap();
     assert_eq!(
         kept.iter().map(|m| m.text.as_str()).collect::<Vec<_>>(),
@@ -168,7 +172,7 @@ fn a_message_that_is_deleted_or_edited_in_slack_is_so_in_jobs_and_reports() {
     rows.finish_job(&job, Some(&Report::of("C1", digest, at(0)))).unwrap();
     assert_eq!(rows.messages(&job.id).unwrap(), [], "a job that is done keeps no messages");
     for n in 0..4 {
-        rows.amend("C1", &format!("{n}.0"), None).unwrap();
+        rows.amend("C1", &format!("{n}.0"), None, None).unwrap();
     }
     let report = rows.report(&job.id).unwrap().unwrap();
     let examples = report.digest.clusters.iter().flat_map(|c| std::iter::once(&c.medoid).chain(&c.examples));

@@ -58,15 +58,21 @@ impl WorkspaceStore {
         self.write(|write| self.remove(write, tables::INSTALLATIONS, "").map(drop))
     }
 
-    /// Forgets all that is known of the workspace.
-    pub fn uninstall(&self) -> Result<(), StoreError> {
+    /// Forgets all that is known of the workspace. False if the delivery that says so came before: the app may have been
+    /// installed again since.
+    pub fn uninstall(&self, once: Option<(&str, Timestamp)>) -> Result<bool, StoreError> {
         self.write(|write| {
+            if let Some((once, now)) = once
+                && self.note(write, once, now)?
+            {
+                return Ok(false);
+            }
             for table in tables::ALL {
                 for name in self.names(write, table, "")? {
                     self.remove(write, table, &name)?;
                 }
             }
-            Ok(())
+            Ok(true)
         })
     }
 
@@ -137,12 +143,29 @@ impl WorkspaceStore {
     }
 
     /// Takes a message out of, or changes it in, what unfinished jobs have stored and finished reports quote: it was
-    /// deleted or edited in Slack. Returns how many rows changed.
-    pub fn amend(&self, channel: &str, ts: &str, text: Option<&str>) -> Result<usize, StoreError> {
-        let jobs: Vec<Job> = self.list(tables::JOBS)?;
+    /// deleted or edited in Slack. Returns how many rows changed, or none if the delivery that says so came before: the message
+    /// may have been edited again since.
+    pub fn amend(
+        &self,
+        channel: &str,
+        ts: &str,
+        text: Option<&str>,
+        once: Option<(&str, Timestamp)>,
+    ) -> Result<Option<usize>, StoreError> {
+        let mut jobs: Vec<Job> = self.list(tables::JOBS)?;
+        jobs.retain(|job| job.request.channel == channel);
+        if jobs.is_empty() {
+            // Most channels have no digests; their edits cost no write.
+            return Ok(Some(0));
+        }
         self.write(|write| {
+            if let Some((once, now)) = once
+                && self.note(write, once, now)?
+            {
+                return Ok(None);
+            }
             let mut changed = 0;
-            for job in jobs.iter().filter(|job| job.request.channel == channel) {
+            for job in &jobs {
                 for name in self.names(write, tables::PAGES, &format!("{}/", job.id))? {
                     let Some(mut page) = self.get_in::<Vec<Message>>(write, tables::PAGES, &name)? else {
                         continue;
@@ -159,7 +182,7 @@ impl WorkspaceStore {
                     changed += 1;
                 }
             }
-            Ok(changed)
+            Ok(Some(changed))
         })
     }
 

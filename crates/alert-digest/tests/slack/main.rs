@@ -1,0 +1,12 @@
+//! The Slack app against a Slack of our own on loopback, over real HTTP: what people do, what goes wrong, and who attacks.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod app;
+mod attacks;
+mod browser;
+mod fake;
+mod flow;
+mod handover;
+mod payloads;
+mod process;
+mod trouble;

@@ -1,0 +1,138 @@
+//! The real binary: what it logs, how it ends, and what it says when a setting is missing.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+
+use alert_digest::slack::signature::sign;
+use alert_digest::store::Secret;
+use http::{HeaderMap, Method, StatusCode};
+use jiff::Timestamp;
+
+use crate::app::{SIGNING, TOKEN, alerts, command, link, now, send};
+use crate::fake::{Fake, Fault};
+
+const CLIENT_SECRET: &str = "client-secret-that-nobody-may-see";
+const KEY: &str = "5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f";
+
+fn serve(data: &std::path::Path, fake: &Fake) -> Command {
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_alert-digest"));
+    serve
+        .args(["serve", "--listen", "127.0.0.1:0", "--drain-seconds", "0"])
+        .args(["--public-url", "http://127.0.0.1:1", "--client-id", "id", "--data"])
+        .arg(data)
+        .env_remove("PORT")
+        .env("SLACK_SIGNING_SECRET", SIGNING)
+        .env("SLACK_CLIENT_SECRET", CLIENT_SECRET)
+        .env("ALERT_DIGEST_KEY", KEY)
+        .env("SLACK_API_URL", fake.api().as_str())
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    serve
+}
+
+/// Reads lines until one says where the process listens, and passes the others on.
+fn address(child: &mut Child) -> (std::net::SocketAddr, mpsc::Receiver<String>) {
+    let (lines, read) = mpsc::channel();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            let _ = lines.send(line);
+        }
+    });
+    let mut seen = Vec::new();
+    loop {
+        let line = read.recv_timeout(std::time::Duration::from_secs(60));
+        let line = line.unwrap_or_else(|_| panic!("it does not say where it listens: {seen:?}"));
+        if let Some(address) = line.split("address=").nth(1) {
+            return (address.trim().parse().unwrap(), read);
+        }
+        seen.push(line);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_holds_no_secret_and_no_message_even_at_its_loudest() {
+    let fake = Fake::start().await;
+    fake.workspace(TOKEN, "T1");
+    fake.channel(TOKEN, "C1", alerts(now(), 30));
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = serve(directory.path(), &fake).env("RUST_LOG", "trace").spawn().unwrap();
+    let (address, lines) = address(&mut child);
+    let get =
+        async |path: &str, headers: HeaderMap| send(address, Method::GET, path, headers, String::new()).await;
+    let begun = get("/slack/install", HeaderMap::new()).await;
+    let to: url::Url = begun.headers["location"].to_str().unwrap().parse().unwrap();
+    let state = to.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let mut headers = HeaderMap::new();
+    let cookie = begun.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap();
+    headers.insert("cookie", cookie.parse().unwrap());
+    let installed = get(&format!("/slack/oauth?code=code-for-{TOKEN}&state={state}"), headers).await;
+    assert_eq!(installed.status, StatusCode::OK);
+    // A digest that meets every kind of trouble, a refused request, a result.
+    fake.with(|slack| {
+        slack.fault(
+            "conversations.history",
+            [Fault::Malformed, Fault::Status(500), Fault::Page, Fault::RateLimit(0)],
+        )
+    });
+    let body = command(&fake, "T1", "24h");
+    let headers = sign(&Secret::new(SIGNING), Timestamp::now().as_second(), &body);
+    let signature = headers["x-slack-signature"].to_str().unwrap().to_owned();
+    let post = |headers: HeaderMap| send(address, Method::POST, "/slack/commands", headers, body.clone());
+    let report = link(&post(headers.clone()).await.body);
+    assert_eq!(post(headers).await.status, StatusCode::UNAUTHORIZED);
+    fake.until("the result is posted", |slack| !slack.called("chat.update").is_empty()).await;
+    let report: url::Url = report.parse().unwrap();
+    let page = get(&report[url::Position::BeforePath..], HeaderMap::new()).await;
+    assert_eq!(page.status, StatusCode::OK);
+
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(child.wait().unwrap().success(), "SIGTERM ends it well");
+    let log: String = lines.iter().map(|line| line + "\n").collect();
+    assert!(log.contains("a job is done") && log.contains("the store is closed"), "{log}");
+    let tag = report.query_pairs().find(|(name, _)| name == "s").unwrap().1.into_owned();
+    for secret in [TOKEN, SIGNING, CLIENT_SECRET, KEY, &signature, &tag, &state, "/dev/sda", "xoxb-"] {
+        assert!(!log.contains(secret), "the log holds {secret}:\n{log}");
+    }
+}
+
+#[test]
+fn a_missing_or_wrong_setting_is_named_with_its_fix() {
+    let directory = tempfile::tempdir().unwrap();
+    let fake = "http://127.0.0.1:1/api";
+    let run = |change: &dyn Fn(&mut Command)| {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_alert-digest"));
+        serve.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--public-url",
+            "https://x.io",
+            "--client-id",
+            "id",
+            "--data",
+        ]);
+        serve.arg(directory.path().join("data")).env("SLACK_API_URL", fake).stderr(Stdio::piped());
+        serve.env("SLACK_SIGNING_SECRET", "s").env("SLACK_CLIENT_SECRET", "s").env("ALERT_DIGEST_KEY", KEY);
+        change(&mut serve);
+        let mut child = serve.spawn().unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(!child.wait().unwrap().success());
+        said
+    };
+    let said = run(&|serve| drop(serve.env_remove("SLACK_SIGNING_SECRET")));
+    assert!(
+        said.contains("SLACK_SIGNING_SECRET is not set") && said.contains("SLACK_SIGNING_SECRET_FILE"),
+        "{said}"
+    );
+    let said = run(&|serve| drop(serve.env("ALERT_DIGEST_KEY", "swordfish")));
+    assert!(said.contains("openssl rand -hex 32") && !said.contains("swordfish"), "{said}");
+    let said = run(&|serve| drop(serve.env("SLACK_CLIENT_SECRET_FILE", "/nowhere")));
+    assert!(said.contains("unset one of them"), "{said}");
+    let said = run(&|serve| drop(serve.args(["--retention-days", "900"])));
+    assert!(said.contains("1..=90"), "{said}");
+}
