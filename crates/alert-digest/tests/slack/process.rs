@@ -76,7 +76,7 @@ async fn the_log_holds_no_secret_and_no_message_even_at_its_loudest() {
         slack.fault(
             "conversations.history",
             [Fault::Malformed, Fault::Status(500), Fault::Page, Fault::RateLimit(0)],
-        )
+        );
     });
     let body = command(&fake, "T1", "24h");
     let headers = sign(&Secret::new(SIGNING), Timestamp::now().as_second(), &body);
@@ -124,15 +124,23 @@ fn a_missing_or_wrong_setting_is_named_with_its_fix() {
         assert!(!child.wait().unwrap().success());
         said
     };
-    let said = run(&|serve| drop(serve.env_remove("SLACK_SIGNING_SECRET")));
+    let said = run(&|serve| {
+        serve.env_remove("SLACK_SIGNING_SECRET");
+    });
     assert!(
         said.contains("SLACK_SIGNING_SECRET is not set") && said.contains("SLACK_SIGNING_SECRET_FILE"),
         "{said}"
     );
-    let said = run(&|serve| drop(serve.env("ALERT_DIGEST_KEY", "swordfish")));
+    let said = run(&|serve| {
+        serve.env("ALERT_DIGEST_KEY", "swordfish");
+    });
     assert!(said.contains("openssl rand -hex 32") && !said.contains("swordfish"), "{said}");
-    let said = run(&|serve| drop(serve.env("SLACK_CLIENT_SECRET_FILE", "/nowhere")));
+    let said = run(&|serve| {
+        serve.env("SLACK_CLIENT_SECRET_FILE", "/nowhere");
+    });
     assert!(said.contains("unset one of them"), "{said}");
-    let said = run(&|serve| drop(serve.args(["--retention-days", "900"])));
+    let said = run(&|serve| {
+        serve.args(["--retention-days", "900"]);
+    });
     assert!(said.contains("1..=90"), "{said}");
 }
