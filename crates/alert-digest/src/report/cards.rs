@@ -17,7 +17,7 @@ pub(super) fn cluster(rank: usize, cluster: &Cluster, compared: bool, class: &st
                 span.rank { "#" (rank) }
                 span.size { (grouped(cluster.size)) "×" }
                 span.soft { (share(cluster.share)) " of all" }
-                @if compared && let Some(before) = cluster.previous_size { span.soft { (grouped(before)) " before" } }
+                @if compared && let Some(before) = cluster.previous_size.filter(|before| *before > 0) { span.soft { (grouped(before)) " before" } }
                 @if cluster.trend != Trend::Steady { span class=(format!("badge {trend} right")) { (word) } }
             }
             @if let Some(summary) = &cluster.summary { p { (summary) } }

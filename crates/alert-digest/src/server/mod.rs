@@ -16,6 +16,37 @@
 //! requests that reach it wait up to two seconds for the file. The first one gets SIGTERM, stops its jobs (every page is on
 //! disk, so the next process goes on there), closes the file and keeps answering for a while that the person may try again.
 //! So a rollout loses no request and a command is answered within Slack's three seconds.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use alert_digest::server::{Clock, Limits, Server, Settings};
+//! use alert_digest::store::{Keyring, Secret};
+//!
+//! let data = tempfile::tempdir()?;
+//! let server = Server::start(Settings {
+//!     listen: "127.0.0.1:0".parse()?,
+//!     metrics_listen: None,
+//!     public_url: "https://digest.example.com".parse()?,
+//!     data: data.path().to_owned(),
+//!     signing_secret: Secret::new("from Slack"),
+//!     client_id: "from Slack".into(),
+//!     client_secret: Secret::new("from Slack"),
+//!     keys: Keyring::parse(&"5a".repeat(32))?,
+//! #   slack_api: "http://127.0.0.1:1/api".parse()?,
+//! #   /*
+//!     slack_api: Settings::SLACK_API.parse()?,
+//! #   */
+//!     authorize: Settings::AUTHORIZE.parse()?,
+//!     limits: Limits { drain: std::time::Duration::ZERO, ..Limits::default() },
+//!     clock: Clock::default(),
+//! })
+//! .await?;
+//! println!("listening on {}", server.address());
+//! server.stop().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod app;
 pub mod arguments;

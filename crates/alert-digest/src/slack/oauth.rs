@@ -57,6 +57,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_manifest_asks_for_exactly_these_permissions() {
+        let manifest = include_str!("../../../../deploy/slack/manifest.yaml");
+        let (_, scopes) = manifest.split_once("    bot:\n").unwrap();
+        let (scopes, _) = scopes.split_once("settings:").unwrap();
+        let words = |line: &str| line.trim().trim_start_matches("- ").split(" #").next().map(str::to_owned);
+        let scopes: Vec<String> =
+            scopes.lines().filter_map(words).filter(|scope| !scope.is_empty()).collect();
+        assert_eq!(scopes, SCOPES);
+    }
+
+    #[test]
     fn a_state_is_good_for_its_browser_and_a_quarter_of_an_hour() {
         let keys = Keyring::new(&[7; 32]).unwrap();
         let url = |text: &str| Url::parse(text).unwrap();

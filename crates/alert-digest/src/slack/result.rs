@@ -100,7 +100,8 @@ fn about(rank: usize, cluster: &Cluster, request: &Request) -> SlackSectionBlock
         Trend::Resolved => ":white_check_mark: ",
         Trend::Steady => "",
     };
-    let before = cluster.previous_size.map(|size| format!(", {} before", grouped(size))).unwrap_or_default();
+    let before = cluster.previous_size.filter(|size| *size > 0);
+    let before = before.map(|size| format!(", {} before", grouped(size))).unwrap_or_default();
     let example = match &cluster.medoid.permalink {
         Some(link) if Url::parse(link).is_ok() => {
             format!(" · <{}|example>", link.replace(['<', '>', '|'], ""))
@@ -193,4 +194,122 @@ pub(crate) fn grouped(number: usize) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::digest::{Message, Options, Sensitivity};
+    use crate::store::{JobId, WorkspaceId};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn job() -> Job {
+        let request = Request {
+            channel: "C1".into(),
+            from: at(0),
+            to: at(86_400),
+            sensitivity: Sensitivity::Normal,
+            compare: true,
+            threads: false,
+            post_to: "C1".into(),
+            user: "U1".into(),
+            scheduled: false,
+        };
+        let id = JobId::parse(&"0f".repeat(16)).unwrap();
+        Job::new(id, WorkspaceId::new("T1").unwrap(), request, at(0), at(1000))
+    }
+
+    fn report(texts: &[String], seconds: i64) -> Report {
+        let message = |(n, text): (usize, &String)| Message {
+            time: Some(at(1000 + n as i64 * seconds)),
+            permalink: Some(format!("https://acme.slack.com/archives/C1/p{n}")),
+            ..Message::new(n.to_string(), text.clone())
+        };
+        let messages: Vec<Message> = texts.iter().enumerate().map(message).collect();
+        let digest = crate::digest::digest(&messages, &Options::default(), None).unwrap();
+        Report { range: Some((at(0), at(86_400))), ..Report::of("#alerts", digest, at(0)) }
+    }
+
+    fn link() -> Url {
+        Url::parse("https://digest.example.com/r/T1/0f?e=1&s=2").unwrap()
+    }
+
+    fn many(kinds: usize) -> Vec<String> {
+        let words = ["disk", "queue", "certificate", "deploy", "backup", "latency", "login", "invoice"];
+        (0..kinds * 5).map(|n| format!("{0} {0}-alarm of {0}-service", words[n % kinds])).collect()
+    }
+
+    #[test]
+    fn the_five_most_urgent_are_shown_and_the_rest_is_counted() {
+        let report = report(&many(8), 60);
+        let content = serde_json::to_value(digest(&job(), &report, &link(), true)).unwrap();
+        let blocks = content["blocks"].as_array().unwrap();
+        let with = |action: &str| {
+            blocks.iter().filter(|b| b.to_string().contains(&format!("\"action_id\":\"{action}\""))).count()
+        };
+        assert_eq!(with(action::MUTE), 5);
+        assert_eq!((with(action::OPEN), with(action::SCHEDULE)), (1, 1));
+        assert!(content.to_string().contains("3 more in the report"));
+        assert!(content["text"].as_str().unwrap().starts_with("40 messages in <#C1> are 8 clusters"));
+    }
+
+    #[test]
+    fn a_scheduled_digest_does_not_offer_a_schedule() {
+        let mut job = job();
+        job.request.scheduled = true;
+        let content = serde_json::to_string(&digest(&job, &report(&many(2), 60), &link(), true)).unwrap();
+        assert!(!content.contains(action::SCHEDULE));
+    }
+
+    #[test]
+    fn a_chart_names_each_instant_once_or_is_left_out() {
+        for (seconds, drawn) in [(0, false), (1, true), (60, true), (7200, true)] {
+            let report = report(&many(3), seconds * 3);
+            let clusters: Vec<&Cluster> = report.digest.clusters.iter().collect();
+            let chart = timeline(&report, &clusters);
+            assert_eq!(chart.is_some(), drawn, "{seconds} s apart");
+            if let Some(SlackChart::Bar(chart)) = chart.map(|chart| chart.chart) {
+                let mut labels = chart.axis_config.categories.clone();
+                labels.sort();
+                labels.dedup();
+                assert_eq!(labels.len(), chart.axis_config.categories.len());
+                assert!(chart.series.iter().all(|series| series.data.len() == labels.len()));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn every_message_keeps_to_slacks_blocks_and_limits(
+            texts in proptest::collection::vec("[<>!@#|&`*~ a-eé🔥\n]{1,40}", 1..20), long in 1_usize..60, chart: bool,
+        ) {
+            let texts: Vec<String> = texts.into_iter().map(|text| text.repeat(long)).collect();
+            let report = report(&texts, 600);
+            for content in [digest(&job(), &report, &link(), chart), progress(&job().request, &link()), failure(&job().request, "why")] {
+                let blocks = serde_json::to_value(content.blocks.clone().unwrap()).unwrap();
+                let read: Vec<SlackBlock> = serde_json::from_value(blocks.clone()).unwrap();
+                prop_assert!(read.iter().all(|block| !matches!(block, SlackBlock::Unknown(_))));
+                prop_assert!(read.len() <= 50);
+                for block in blocks.as_array().unwrap() {
+                    let text = block["text"]["text"].as_str().unwrap_or("");
+                    let longest = if block["type"] == "header" { 150 } else { 3000 };
+                    prop_assert!(text.chars().count() <= longest);
+                    // No message of a channel can call people or fake a link.
+                    prop_assert!(!text.contains("<!here") && !text.contains("<!channel") && !text.contains("<@U9"));
+                }
+            }
+        }
+    }
 }

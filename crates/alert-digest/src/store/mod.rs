@@ -143,8 +143,10 @@ impl Store {
 
     /// Jobs that are not done, oldest first.
     ///
+    /// A row that does not open is left out and logged: one workspace's damage must not stop the others.
+    ///
     /// # Errors
-    /// [`StoreError::Database`]; a row that does not open is an error.
+    /// [`StoreError::Database`].
     pub fn unfinished(&self) -> Result<Vec<Job>, StoreError> {
         let mut jobs: Vec<Job> = self.every(tables::JOBS)?;
         jobs.retain(|job| !job.stage.is_final());
@@ -182,7 +184,10 @@ impl Store {
             let (workspace, name) = key.value();
             let sealer = self.keys.workspace(workspace)?;
             let place = tables::place(table, workspace, name);
-            rows.push((WorkspaceId::new(workspace)?, tables::decode(&sealer, &place, value.value())?));
+            match tables::decode(&sealer, &place, value.value()) {
+                Ok(row) => rows.push((WorkspaceId::new(workspace)?, row)),
+                Err(error) => tracing::error!(%error, "a row is left out"),
+            }
         }
         Ok(rows)
     }

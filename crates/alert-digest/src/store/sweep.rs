@@ -21,7 +21,7 @@ impl Store {
     /// Forgets what has expired: reports with their jobs, mutes, ids of deliveries. An unfinished job expires too.
     ///
     /// # Errors
-    /// [`StoreError::Database`]; a row that does not open is an error and nothing is forgotten.
+    /// [`StoreError::Database`].
     pub fn sweep(&self, now: Timestamp) -> Result<Swept, StoreError> {
         let expired = |job: &Job| job.expires <= now;
         let jobs: Vec<Job> = self.every::<Job>(tables::JOBS)?.into_iter().filter(expired).collect();

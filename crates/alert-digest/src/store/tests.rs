@@ -105,6 +105,20 @@ fn a_row_that_is_moved_to_another_workspace_does_not_open() {
 }
 
 #[test]
+fn a_damaged_row_of_one_workspace_does_not_stop_the_others() {
+    let (_directory, store) = open();
+    let (broken, sound) = (job(&workspace(&store, "T1"), "C1"), job(&workspace(&store, "T2"), "C1"));
+    let write = store.database.begin_write().unwrap();
+    write
+        .open_table(tables::JOBS)
+        .unwrap()
+        .insert(("T1", broken.id.as_str()), [1_u8; 40].as_slice())
+        .unwrap();
+    write.commit().unwrap();
+    assert_eq!(store.unfinished().unwrap(), [sound]);
+}
+
+#[test]
 fn a_delivery_that_comes_again_makes_no_second_job() {
     let (_directory, store) = open();
     let rows = workspace(&store, "T1");

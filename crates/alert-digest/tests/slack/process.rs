@@ -144,3 +144,35 @@ fn a_missing_or_wrong_setting_is_named_with_its_fix() {
     });
     assert!(said.contains("1..=90"), "{said}");
 }
+
+/// Every file below a directory, with its text.
+fn texts(directory: &std::path::Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            texts(&path, found);
+        } else {
+            found.push(std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_variable_that_a_deployment_sets_is_one_that_serve_reads() {
+    let help = Command::new(env!("CARGO_BIN_EXE_alert-digest")).args(["serve", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let mut files = Vec::new();
+    texts(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy"), &mut files);
+    let mut checked = 0;
+    for text in &files {
+        let words = text.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+        for word in words.filter(|word| {
+            word.starts_with("ALERT_DIGEST_") || word.starts_with("SLACK_C") || word.starts_with("SLACK_S")
+        }) {
+            let variable = word.trim_end_matches("_FILE");
+            assert!(help.contains(variable), "{word} is not in:\n{help}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "the deployments set {checked} variables");
+}

@@ -156,7 +156,7 @@ async fn a_channel_larger_than_the_limit_is_read_from_the_newest_and_says_so() {
 /// The number of messages; `make digest-load` runs it with 200,000 in a release build.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_huge_channel_is_read_to_its_end_while_commands_are_answered() {
-    let count: usize = std::env::var("ALERT_DIGEST_LOAD").map_or(1_500, |count| count.parse().unwrap());
+    let count: usize = std::env::var("ALERT_DIGEST_LOAD").map_or(20_000, |count| count.parse().unwrap());
     let fake = Fake::start().await;
     fake.workspace(TOKEN, "T1");
     let mut channel = alerts(now(), count);
