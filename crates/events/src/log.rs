@@ -169,9 +169,10 @@ impl EventLog {
         };
         let (end, ended) = watch::channel(None);
         let start = || {
-            let converter = thread::Builder::new()
-                .name("log-converter".to_owned())
-                .spawn(move || converter.run(&work))?;
+            let converter = thread::Builder::new().name("log-converter".to_owned()).spawn(move || {
+                give_way();
+                converter.run(&work);
+            })?;
             thread::Builder::new().name("log-writer".to_owned()).spawn(move || {
                 let result = worker.run();
                 // Its panic would be a bug; the segments are converted at the next start then.
@@ -261,6 +262,18 @@ impl std::fmt::Debug for EventLog {
         write!(f, "EventLog({})", self.handle.path.display())
     }
 }
+
+/// Lets requests have the processor first: a conversion runs for tens of milliseconds at a stretch, and a request that
+/// shares its core would wait for a time slice.
+#[cfg(target_os = "linux")]
+fn give_way() {
+    // On Linux this is about the calling thread alone. Without the permission the conversion runs as everything else.
+    let _ = rustix::process::nice(10);
+}
+
+/// Elsewhere the call would be about the whole process.
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
 
 /// Takes the folder for this process, until the file is dropped.
 fn lock(log: &Path) -> Result<File, LogError> {
