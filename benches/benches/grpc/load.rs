@@ -29,6 +29,8 @@ pub(crate) struct Answers {
     took: Duration,
     /// Microseconds.
     latency: Histogram<u64>,
+    /// The same by when each request was due, a tenth of a second each.
+    windows: Vec<Vec<u32>>,
 }
 
 impl Answers {
@@ -36,8 +38,26 @@ impl Answers {
         self.answered as f64 / self.took.as_secs_f64()
     }
 
+    pub(crate) fn seconds(&self) -> f64 {
+        self.took.as_secs_f64()
+    }
+
     pub(crate) fn milliseconds(&self, quantile: f64) -> f64 {
         self.latency.value_at_quantile(quantile) as f64 / 1000.0
+    }
+
+    /// The quantile within each tenth of a second, and of those the median: what it is while the machine does not stop
+    /// both processes for a time slice, as virtual machines do a few times a second.
+    pub(crate) fn calm_milliseconds(&self, quantile: f64) -> f64 {
+        let of_window = |window: &Vec<u32>| {
+            let mut sorted = window.clone();
+            sorted.sort_unstable();
+            let last = sorted.len().checked_sub(1)?;
+            sorted.get((last as f64 * quantile).ceil() as usize).copied()
+        };
+        let mut quantiles: Vec<u32> = self.windows.iter().filter_map(of_window).collect();
+        quantiles.sort_unstable();
+        quantiles.get(quantiles.len() / 2).map_or(f64::NAN, |micros| f64::from(*micros) / 1000.0)
     }
 }
 
@@ -46,6 +66,8 @@ struct Tally {
     answered: u64,
     failed: u64,
     latency: Histogram<u64>,
+    windows: Vec<Vec<u32>>,
+    start: Instant,
 }
 
 impl Load {
@@ -124,12 +146,14 @@ impl Load {
         drive: impl FnOnce(&'a Load, Rc<RefCell<Tally>>) -> F,
     ) -> Result<Answers, Box<dyn std::error::Error>> {
         let latency = Histogram::new_with_bounds(1, 60_000_000, 3)?;
-        let tally = Rc::new(RefCell::new(Tally { answered: 0, failed: 0, latency }));
         let start = Instant::now();
+        let tally = Tally { answered: 0, failed: 0, latency, windows: Vec::new(), start };
+        let tally = Rc::new(RefCell::new(tally));
         LocalSet::new().block_on(&self.runtime, drive(self, tally.clone()));
         let took = start.elapsed();
         let tally = Rc::try_unwrap(tally).map_err(|_| "a request is still counted")?.into_inner();
-        Ok(Answers { answered: tally.answered, failed: tally.failed, took, latency: tally.latency })
+        let Tally { answered, failed, latency, windows, .. } = tally;
+        Ok(Answers { answered, failed, took, latency, windows })
     }
 }
 
@@ -144,7 +168,13 @@ async fn ask(
     match answer {
         Ok(answer) if !answer.get_ref().recommendations.is_empty() => {
             tally.answered += 1;
-            tally.latency.saturating_record(due.elapsed().as_micros() as u64);
+            let micros = due.elapsed().as_micros() as u64;
+            tally.latency.saturating_record(micros);
+            let window = due.duration_since(tally.start).as_millis() as usize / 100;
+            if tally.windows.len() <= window {
+                tally.windows.resize_with(window + 1, Vec::new);
+            }
+            tally.windows[window].push(u32::try_from(micros).unwrap_or(u32::MAX));
         }
         Ok(_) => tally.failed += 1,
         Err(status) => {

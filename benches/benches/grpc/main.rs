@@ -14,6 +14,10 @@ use recommend_benches::{Better, Report};
 use crate::load::Load;
 use crate::process::ServerProcess;
 
+/// As in the `recommend` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Metarank's own chart for 100 items, in milliseconds.
 const METARANK: (f64, f64) = (7.0, 10.0);
 
@@ -37,18 +41,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         report.figure(name, "peak, requests/s on one core", peak.per_second());
         report.figure(name, "server CPU, µs/request", cpu * 1e6);
         report.figure(name, "of it the log's own threads, %", log / cpu * 100.0);
-        let half = load.open(peak.per_second() / 2.0, seconds)?;
-        for (metric, quantile, peer) in
-            [("p50", 0.5, Some(METARANK.0)), ("p99", 0.99, Some(METARANK.1)), ("p99.9", 0.999, None)]
-        {
-            let metric = format!("{metric} at half of the peak, ms");
-            let ours = half.milliseconds(quantile);
-            match peer.filter(|_| case.candidates == 100) {
-                Some(peer) => report.versus(name, metric, ours, "Metarank's chart", peer, Better::Less),
-                None => report.figure(name, metric, ours),
+        let mut failed = peak.failed;
+        for (load_name, share) in [("a tenth", 0.1), ("a quarter", 0.25), ("half", 0.5)] {
+            let before = server.cpu()?;
+            let open = load.open(peak.per_second() * share, seconds)?;
+            let busy = (server.cpu()? - before) / open.seconds() * 100.0;
+            failed += open.failed;
+            report.figure(name, format!("server busy at {load_name} of the peak, %"), busy);
+            for (metric, quantile, peer) in [("p50", 0.5, METARANK.0), ("p99", 0.99, METARANK.1)] {
+                let metric = format!("{metric} at {load_name} of the peak, ms");
+                let ours = open.milliseconds(quantile);
+                match case.candidates {
+                    100 => report.versus(name, metric, ours, "Metarank's chart", peer, Better::Less),
+                    _ => report.figure(name, metric, ours),
+                }
             }
+            let metric = format!("p99 at {load_name}, the median tenth of a second, ms");
+            report.figure(name, metric, open.calm_milliseconds(0.99));
         }
-        report.figure(name, "refused or failed", (peak.failed + half.failed) as f64);
+        report.figure(name, "refused or failed", failed as f64);
         let shed = server.stop()?;
         report.figure(name, "records shed by the log", shed as f64);
     }
