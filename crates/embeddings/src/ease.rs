@@ -33,6 +33,47 @@ pub enum EaseError {
     NotPositiveDefinite,
 }
 
+/// The Gram matrix of histories: how many users have each pair of items. Models of several λ come of one.
+#[derive(Debug, Clone)]
+pub struct Gram {
+    /// The lower triangle; the rest is zero.
+    matrix: Mat<f32>,
+}
+
+impl Gram {
+    /// Counts. Each history is one user's items, in any order; an item twice counts once.
+    ///
+    /// # Errors
+    /// [`EaseError`] when there are too many items, or a history names an unknown one.
+    pub fn of<H: AsRef<[u32]>>(
+        histories: impl IntoIterator<Item = H>,
+        items: usize,
+    ) -> Result<Self, EaseError> {
+        if items > MAX_ITEMS {
+            return Err(EaseError::TooManyItems(items));
+        }
+        let mut matrix = Mat::<f32>::zeros(items, items);
+        let mut history = Vec::new();
+        for user in histories {
+            history.clear();
+            history.extend_from_slice(user.as_ref());
+            history.sort_unstable();
+            history.dedup();
+            if let Some(item) = history.last().filter(|item| **item as usize >= items) {
+                return Err(EaseError::UnknownItem { item: *item, items });
+            }
+            // The Cholesky factorisation reads the lower triangle only.
+            for (at, column) in history.iter().enumerate() {
+                let column = matrix.col_as_slice_mut(*column as usize);
+                for row in &history[at..] {
+                    column[*row as usize] += 1.0;
+                }
+            }
+        }
+        Ok(Gram { matrix })
+    }
+}
+
 /// A fitted model over items `0..items`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ease {
@@ -51,34 +92,24 @@ impl Ease {
         items: usize,
         lambda: f32,
     ) -> Result<Self, EaseError> {
+        Ease::of(&Gram::of(histories, items)?, lambda)
+    }
+
+    /// Fits the model to a matrix that is counted already.
+    ///
+    /// # Errors
+    /// [`EaseError`] when `lambda` is not positive.
+    pub fn of(gram: &Gram, lambda: f32) -> Result<Self, EaseError> {
         if !(lambda.is_finite() && lambda > 0.0) {
             return Err(EaseError::Lambda(lambda));
         }
-        if items > MAX_ITEMS {
-            return Err(EaseError::TooManyItems(items));
-        }
-        let mut gram = Mat::<f32>::zeros(items, items);
-        let mut history = Vec::new();
-        for user in histories {
-            history.clear();
-            history.extend_from_slice(user);
-            history.sort_unstable();
-            history.dedup();
-            if let Some(item) = history.last().filter(|item| **item as usize >= items) {
-                return Err(EaseError::UnknownItem { item: *item, items });
-            }
-            // The Cholesky factorisation reads the lower triangle only.
-            for (at, column) in history.iter().enumerate() {
-                let column = gram.col_as_slice_mut(*column as usize);
-                for row in &history[at..] {
-                    column[*row as usize] += 1.0;
-                }
-            }
-        }
+        let (mut gram, items) = (gram.matrix.clone(), gram.matrix.nrows());
         for item in 0..items {
             gram[(item, item)] += lambda;
         }
         let inverse = gram.llt(Side::Lower).map_err(|_| EaseError::NotPositiveDefinite)?.inverse();
+        // In place of the Gram matrix, which is as large.
+        drop(gram);
         let mut weights = vec![0.0; items * items];
         for to in 0..items {
             let scale = -1.0 / inverse[(to, to)];

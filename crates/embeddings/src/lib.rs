@@ -4,6 +4,8 @@
 
 pub mod ease;
 pub mod neighbours;
+pub mod users;
 
-pub use ease::{Ease, EaseError};
+pub use ease::{Ease, EaseError, Gram};
 pub use neighbours::{Baskets, Neighbours, Similarity};
+pub use users::Users;
