@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::contacts::{ContactsSettings, Direction, tie_strengths};
-use crate::neighbour_index::{IndexSettings, NeighbourIndex};
+use crate::neighbour_index::{IndexSettings, NeighbourIndex, SharedIndexes};
 use crate::settings::{KindWeights, at_least_one, not_negative};
 
 /// Of more seeds than this, the last count: the latest chosen.
@@ -65,6 +65,16 @@ impl Default for CoParticipantsSettings {
     }
 }
 
+impl CoParticipantsSettings {
+    fn index(&self) -> IndexSettings {
+        IndexSettings {
+            interactions: self.interactions.clone(),
+            window: self.window,
+            similarity: Similarity { shrinkage: self.shrinkage, keep: self.neighbours, nearness: None },
+        }
+    }
+}
+
 /// Proposes the entities that occur together with the seeds of the query, more so with several of them.
 ///
 /// In a corpus of people these are the contacts of the seeds, in both directions, decayed; each seed has one vote,
@@ -85,7 +95,7 @@ impl Default for CoParticipantsSettings {
 pub struct CoParticipants {
     store: Arc<dyn InteractionStore>,
     settings: CoParticipantsSettings,
-    index: NeighbourIndex,
+    index: Arc<NeighbourIndex>,
 }
 
 impl CoParticipants {
@@ -95,16 +105,18 @@ impl CoParticipants {
     }
 
     fn of(store: Arc<dyn InteractionStore>, settings: CoParticipantsSettings) -> Self {
-        let index = IndexSettings {
-            interactions: settings.interactions.clone(),
-            window: settings.window,
-            similarity: Similarity {
-                shrinkage: settings.shrinkage,
-                keep: settings.neighbours,
-                nearness: None,
-            },
-        };
-        let index = NeighbourIndex::new(store.clone(), index);
+        let index = Arc::new(NeighbourIndex::new(store.clone(), settings.index()));
+        CoParticipants { store, settings, index }
+    }
+
+    /// With an index that others may have too.
+    pub(crate) fn sharing(
+        stores: &Stores,
+        settings: CoParticipantsSettings,
+        indexes: &SharedIndexes,
+    ) -> Self {
+        let (store, made_of) = (stores.interactions.clone(), settings.index());
+        let index = indexes.get(&store, made_of.clone(), || NeighbourIndex::new(store.clone(), made_of));
         CoParticipants { store, settings, index }
     }
 

@@ -16,6 +16,9 @@
 //! | `recent` | what is newest | `by` ("created"), `window` (all time), `half_life` ("7d"), `limit` (200) | 0.5^(age / half-life) |
 //! | `related` | what people use who use what the user uses | `from`: "history" or "seeds" ("history"), `interactions` (all kinds), `window` ("180d"), `half_life` ("30d"), `decay` (1 per place of the history), `history` (50 entities), `neighbours` (50 per entity), `shrinkage` (10), `nearness` (none; in places: only what is used about the same time goes together), `limit` (200) | sum of similarities, weighted by recency |
 //! | `ease` | what a linear autoencoder (EASE^R) makes of the user's history | `interactions` (all kinds), `window` (all time), `lambda` (8 × the mean number of users of an entity), `items` (4000, the most used), `history` (100 entities), `decay` (0.95 per place), `limit` (200) | sum of weights, by recency |
+//! | `adaptive` | what a blend ranks first, of popularity, EASE^R, cosine and order of use, that fits itself to the past | `interactions` (all kinds), `target` (all kinds; those to be foretold), `window` (all time), `items` (20000, the most used), `limit` (500) | weighted sum of standardised scores |
+//! | `user-neighbours` | what those use who are most like the user | `interactions` (all kinds), `window` (all time), `neighbours` (50 users), `shrinkage` (10 entities), `history` (50 entities), `decay` (0.95 per place), `limit` (200) | sum of the similarities of those who have it |
+//! | `own-activity` | what the user uses anyway | `interactions` (all kinds), `window` (all time), `forgetting` (0.5), `limit` (200) | sum of age^-forgetting over the user's interactions, in days |
 //! | `relations` | what the user has a relation to | `relation` ("member"), `by`: "newest" or "weight" ("newest"), `half_life` ("30d" for newest, none for weight), `limit` (500) | decayed age or weight |
 //! | `contacts` | whom the user deals with most | `interactions` (all kinds), `window` ("180d"), `half_life` ("30d"), `direction`: "out", "in" or "both" ("out"), `limit` (200) | sum of decayed values |
 //! | `co-participants` | what goes with the seeds | as `contacts`, and `people` (corpora "user" and "contact"), `bonus` (0.5), `shrinkage` (10), `neighbours` (50) | shares, more for those of several seeds |
@@ -27,12 +30,13 @@
 //! exponential: after one half-life an interaction counts half. Fetchers have no regard for visibility, membership or
 //! removal: that is what filters are for.
 //!
-//! **How fresh.** `popular`, `related`, `ease` and `co-participants` (of things) read a table that is derived from all
+//! **How fresh.** `popular`, `related`, `ease`, `adaptive`, `user-neighbours` and `co-participants` (of things) read a table that is derived from all
 //! interactions of a tenant. It is built off the request path and swapped in whole; while a new one is built the old
 //! one serves. Small tenants get theirs rebuilt at every change, large ones so often that 5 % of a core go into it.
 //! A query whose time is before some interactions, as in a replay, gets a table without them, which in a large tenant
 //! may be up to a second older than the query.
 
+mod adaptive;
 mod all;
 mod co_interaction;
 mod co_participants;
@@ -44,31 +48,37 @@ mod fallback;
 mod given;
 mod history;
 mod neighbour_index;
+mod own_activity;
 mod popular;
 mod recent;
 mod related;
 mod relations;
 mod settings;
+mod shared;
 mod snapshot;
 #[cfg(test)]
 mod testing;
 mod time_slots;
+mod user_neighbours;
 
 use recommend_core::Registry;
 use recommend_stores::Stores;
 
+pub use adaptive::{Adaptive, AdaptiveSettings};
 pub use all::{All, AllSettings, From as AllFrom};
 pub use co_participants::{CoParticipants, CoParticipantsSettings};
 pub use contacts::{Contacts, ContactsSettings, Direction};
 pub use ease::{Ease, EaseSettings};
 pub use fallback::Fallback;
 pub use given::Given;
+pub use own_activity::{OwnActivity, OwnActivitySettings};
 pub use popular::{Popular, PopularSettings};
 pub use recent::{Recent, RecentSettings};
 pub use related::{From as RelatedFrom, Related, RelatedSettings};
 pub use relations::{By, Relations, RelationsSettings};
 pub use settings::KindWeights;
 pub use time_slots::{TimeSlots, Weekday};
+pub use user_neighbours::{UserNeighbours, UserNeighboursSettings};
 
 /// Adds every fetcher of this crate to a registry. All but `given`, `time-slots` and `fallback` take [`Stores`] from
 /// the resources.
@@ -90,11 +100,23 @@ pub fn register(registry: &mut Registry) {
     registry.fetcher("recent", |settings: RecentSettings, context| {
         Ok(Recent::new(context.resources.get::<Stores>()?, settings))
     });
-    registry.fetcher("related", |settings: RelatedSettings, context| {
-        Ok(Related::new(context.resources.get::<Stores>()?, settings))
+    let indexes = neighbour_index::SharedIndexes::default();
+    let for_participants = indexes.clone();
+    registry.fetcher("related", move |settings: RelatedSettings, context| {
+        Ok(Related::sharing(context.resources.get::<Stores>()?, settings, &indexes))
+    });
+    let blends = adaptive::SharedBlends::default();
+    registry.fetcher("adaptive", move |settings: AdaptiveSettings, context| {
+        Ok(Adaptive::sharing(context.resources.get::<Stores>()?, settings, &blends))
     });
     registry.fetcher("ease", |settings: EaseSettings, context| {
         Ok(Ease::new(context.resources.get::<Stores>()?, settings))
+    });
+    registry.fetcher("user-neighbours", |settings: UserNeighboursSettings, context| {
+        Ok(UserNeighbours::new(context.resources.get::<Stores>()?, settings))
+    });
+    registry.fetcher("own-activity", |settings: OwnActivitySettings, context| {
+        Ok(OwnActivity::new(context.resources.get::<Stores>()?, settings))
     });
     registry.fetcher("relations", |settings: RelationsSettings, context| {
         Ok(Relations::new(context.resources.get::<Stores>()?, settings))
@@ -102,10 +124,11 @@ pub fn register(registry: &mut Registry) {
     registry.fetcher("contacts", |settings: ContactsSettings, context| {
         Ok(Contacts::new(context.resources.get::<Stores>()?, settings))
     });
-    registry.fetcher("co-participants", |settings: CoParticipantsSettings, context| {
+    registry.fetcher("co-participants", move |settings: CoParticipantsSettings, context| {
         let stores = context.resources.get::<Stores>()?;
         let people = settings.people.unwrap_or(matches!(context.corpus.as_str(), "user" | "contact"));
-        Ok(CoParticipants::new(stores, CoParticipantsSettings { people: Some(people), ..settings }))
+        let settings = CoParticipantsSettings { people: Some(people), ..settings };
+        Ok(CoParticipants::sharing(stores, settings, &for_participants))
     });
     registry.fetcher("given", |_: settings::NoSettings, _| Ok(Given));
     registry.fetcher("time-slots", |slots: TimeSlots, _| slots.checked());

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::co_interaction::{Baskets, Neighbours};
 use crate::derived::{Built, Derived};
 use crate::settings::{KindWeights, since};
+use crate::shared::Shared;
 
 /// Of a user who used more entities than this, the latest count: one who uses everything says little about anything,
 /// and the work grows with the square.
@@ -25,6 +26,9 @@ pub(crate) struct IndexSettings {
     pub(crate) window: Option<Duration>,
     pub(crate) similarity: Similarity,
 }
+
+/// Indexes by what they are made of.
+pub(crate) type SharedIndexes = Shared<IndexSettings, NeighbourIndex>;
 
 /// Neighbours by tenant and corpus.
 pub(crate) struct NeighbourIndex {

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::decay::decay;
-use crate::neighbour_index::{IndexSettings, NeighbourIndex};
+use crate::neighbour_index::{IndexSettings, NeighbourIndex, SharedIndexes};
 use crate::settings::{KindWeights, above_zero, at_least_one, not_negative, since, up_to_one};
 
 /// How many interactions are read for each entity of the history wanted, because many are with the same.
@@ -83,6 +83,20 @@ impl Default for RelatedSettings {
     }
 }
 
+impl RelatedSettings {
+    fn index(&self) -> IndexSettings {
+        IndexSettings {
+            interactions: self.interactions.clone(),
+            window: self.window,
+            similarity: Similarity {
+                shrinkage: self.shrinkage,
+                keep: self.neighbours,
+                nearness: self.nearness,
+            },
+        }
+    }
+}
+
 /// Proposes the entities most similar, by co-interaction, to those that the user interacted with lately: item-based
 /// collaborative filtering (Sarwar et al., WWW 2001). A proposal's score is the sum over the history of similarity ×
 /// weight of the kind × decayed age; or over the seeds of similarity. What the sum is over is not itself proposed.
@@ -103,7 +117,7 @@ impl Default for RelatedSettings {
 pub struct Related {
     store: Arc<dyn InteractionStore>,
     settings: RelatedSettings,
-    index: NeighbourIndex,
+    index: Arc<NeighbourIndex>,
 }
 
 impl Related {
@@ -113,16 +127,14 @@ impl Related {
     }
 
     fn of(store: Arc<dyn InteractionStore>, settings: RelatedSettings) -> Self {
-        let index = IndexSettings {
-            interactions: settings.interactions.clone(),
-            window: settings.window,
-            similarity: Similarity {
-                shrinkage: settings.shrinkage,
-                keep: settings.neighbours,
-                nearness: settings.nearness,
-            },
-        };
-        let index = NeighbourIndex::new(store.clone(), index);
+        let index = Arc::new(NeighbourIndex::new(store.clone(), settings.index()));
+        Related { store, settings, index }
+    }
+
+    /// With an index that others may have too.
+    pub(crate) fn sharing(stores: &Stores, settings: RelatedSettings, indexes: &SharedIndexes) -> Self {
+        let (store, made_of) = (stores.interactions.clone(), settings.index());
+        let index = indexes.get(&store, made_of.clone(), || NeighbourIndex::new(store.clone(), made_of));
         Related { store, settings, index }
     }
 

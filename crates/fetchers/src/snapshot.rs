@@ -135,3 +135,38 @@ pub(crate) fn latest(steps: &[Step], most: usize, known: &mut FxHashSet<u32>) ->
     known.clear();
     steps.iter().rev().map(|step| step.item).filter(|item| known.insert(*item)).take(most).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{NOW, TENANT, World};
+
+    async fn read(most: usize) -> Snapshot {
+        let at = |hour: u64| NOW.before(recommend_core::hours(10 - hour));
+        let events = [(1, 30, 1), (1, 20, 2), (1, 30, 3), (2, 30, 1), (2, 10, 2), (3, 20, 1), (3, 10, 5)];
+        let events = events.map(|(user, entity, hour)| (user, entity, "join", at(hour)));
+        let world = World::new().events(events).await;
+        let (corpus, span) = (Name::literal("channel"), (Timestamp(i64::MIN), NOW));
+        let kinds = KindWeights::default();
+        Snapshot::read(&*world.stores.interactions, (TENANT, &corpus), &kinds, span, most).unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_holds_what_users_did_in_order() {
+        let snapshot = read(10).await;
+        assert_eq!(snapshot.items, [10, 20, 30].map(EntityId));
+        assert_eq!(snapshot.support, [2, 2, 2], "users, not interactions");
+        let steps: Vec<(u32, bool)> = snapshot.user(0).iter().map(|step| (step.item, step.first)).collect();
+        assert_eq!(steps, [(2, true), (1, true), (2, false)]);
+        assert_eq!(latest(snapshot.user(0), 9, &mut FxHashSet::default()), [2, 1]);
+        assert_eq!(snapshot.number(EntityId(20)), Some(1));
+    }
+
+    #[tokio::test]
+    async fn the_least_used_are_left_out_of_it() {
+        let snapshot = read(2).await;
+        assert_eq!(snapshot.items, [10, 20].map(EntityId), "equals go by id");
+        assert_eq!(snapshot.all().map(<[Step]>::len).collect::<Vec<_>>(), [1, 1, 2]);
+        assert_eq!(snapshot.number(EntityId(30)), None);
+    }
+}
