@@ -64,6 +64,7 @@ $(VENV)/.stamp: tests/python/requirements.txt
 	@touch $@
 
 include make/xgboost.mk
+include make/digest.mk
 
 clean: ## remove what was built and what the demo left
 	$(CARGO) clean

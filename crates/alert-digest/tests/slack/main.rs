@@ -4,6 +4,7 @@
 mod app;
 mod attacks;
 mod browser;
+mod chrome;
 mod fake;
 mod flow;
 mod handover;
