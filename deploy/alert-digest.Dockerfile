@@ -1,4 +1,4 @@
-# The Slack app as one static binary in an image without a shell: some 20 MB, not root.
+# The Slack app as one static binary in an image without a shell, not root.
 #   docker build -f deploy/alert-digest.Dockerfile -t alert-digest .
 FROM rust:1.95-alpine AS build
 RUN apk add --no-cache build-base

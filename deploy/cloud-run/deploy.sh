@@ -1,6 +1,7 @@
 #!/bin/sh
 # Puts an image in place on Cloud Run. A share that Cloud Run mounts has no locks, so the old instance is stopped before
 # the new one starts: the app is away for some seconds, in which Slack delivers events again and people try again.
+# The directory alert-digest of the share must be there and belong to 65532, the image's user.
 #   PROJECT=… REGION=… IMAGE=… PUBLIC_URL=… CLIENT_ID=… NETWORK=… SUBNETWORK=… FILESTORE_ADDRESS=… FILESTORE_SHARE=… ./deploy.sh
 set -eu
 : "${PROJECT:?}" "${REGION:?}" "${IMAGE:?}" "${PUBLIC_URL:?}" "${CLIENT_ID:?}"

@@ -143,6 +143,7 @@ async fn one(app: Arc<App>, active: Arc<Active>, mut job: Job) {
     };
     match outcome {
         Ok(word) => work.app.metrics.jobs.with_label_values(&[word]).inc(),
+        Err(StoreError::Forgotten) => tracing::info!(job = %work.job.id, "a job was forgotten while it ran"),
         Err(error) => {
             tracing::error!(job = %work.job.id, %error, "a job waits for the store");
             tokio::time::sleep(ROUND).await;

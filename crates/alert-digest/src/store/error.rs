@@ -62,6 +62,9 @@ pub enum StoreError {
     /// The workspace has as many jobs waiting as it may.
     #[error("the workspace has {0} digests waiting, which is the limit: wait for one to finish")]
     Full(usize),
+    /// The job is not there any more: it expired, or its workspace removed the app.
+    #[error("the job was forgotten: it expired, or its workspace removed the app")]
+    Forgotten,
     /// The process stops.
     #[error("the store was closed in the middle of a request")]
     Interrupted,

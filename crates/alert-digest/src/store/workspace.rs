@@ -111,9 +111,19 @@ impl WorkspaceStore {
         self.get(tables::JOBS, id.as_str())
     }
 
-    /// Writes a job's progress.
+    /// Writes a job's progress; [`StoreError::Forgotten`] if the job is not there any more, as for all that follows.
     pub fn update_job(&self, job: &Job) -> Result<(), StoreError> {
-        self.write(|write| self.put(write, tables::JOBS, job.id.as_str(), job))
+        self.write(|write| self.advance(write, job))
+    }
+
+    /// Writes a job that is there. One that was forgotten while it ran must not come back, nor its messages.
+    fn advance(&self, write: &WriteTransaction, job: &Job) -> Result<(), StoreError> {
+        let there =
+            write.open_table(tables::JOBS)?.get((self.workspace.as_str(), job.id.as_str()))?.is_some();
+        if !there {
+            return Err(StoreError::Forgotten);
+        }
+        self.put(write, tables::JOBS, job.id.as_str(), job)
     }
 
     /// Stores a page of messages and the job that has moved past it, as one: a restart neither loses nor repeats it.
@@ -124,7 +134,7 @@ impl WorkspaceStore {
             if !messages.is_empty() {
                 self.put(write, tables::PAGES, &page_name(&job.id, job.pages), &messages)?;
             }
-            self.put(write, tables::JOBS, job.id.as_str(), job)
+            self.advance(write, job)
         })
     }
 
@@ -197,7 +207,7 @@ impl WorkspaceStore {
                     self.remove(write, tables::PAGES, &name)?;
                 }
             }
-            self.put(write, tables::JOBS, job.id.as_str(), job)
+            self.advance(write, job)
         })
     }
 

@@ -214,6 +214,24 @@ async fn a_workspace_that_removes_the_app_is_forgotten_and_may_come_back() {
 }
 
 #[tokio::test]
+async fn a_job_whose_workspace_removes_the_app_leaves_nothing_behind() {
+    let (directory, app) = installed().await;
+    app.fake.with(|slack| slack.fault("conversations.history", [crate::fake::Fault::RateLimit(1)]));
+    let link = app.command("T1", "24h").await.link();
+    app.fake.until("reading begins", |slack| !slack.called("conversations.history").is_empty()).await;
+    app.event("T1", "Ev1", json!({ "type": "app_uninstalled" })).await;
+    app.fake.until("reading goes on", |slack| slack.called("conversations.history").len() == 2).await;
+    while app.metric("alert_digest_jobs_running").await > 0.0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(app.open(&link).await.status, StatusCode::NOT_FOUND);
+    app.server.stop().await.unwrap();
+    let keys = alert_digest::store::Keyring::new(&crate::app::KEY).unwrap();
+    let store = alert_digest::store::Store::open(directory.path(), keys).unwrap();
+    assert!(store.unfinished().unwrap().is_empty() && store.workspaces().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_message_deleted_in_slack_disappears_from_the_report() {
     let (_directory, app) = installed().await;
     let link = app.command("T1", "24h").await.link();
