@@ -1,9 +1,10 @@
 //! Turns a flooded alert channel into a short report.
 //!
-//! [`digest`] is the pure part: messages in, clusters out. [`cli`] is the command line. The Slack app is made of
+//! [`digest`] is the pure part: messages in, clusters out. [`cli`] is the command line, [`demo`] makes alerts up. The Slack app is made of
 //! [`slack`] (what Slack sends and is asked), [`store`] (what is remembered) and [`report`] (the page).
 
 pub mod cli;
+pub mod demo;
 pub mod digest;
 pub mod report;
 pub mod server;

@@ -9,6 +9,7 @@ use alert_digest::cli::{self, Command};
 fn main() -> ExitCode {
     let result = match cli::Cli::parse().command {
         Command::Cluster(arguments) => cli::cluster::run(&arguments),
+        Command::Demo(arguments) => cli::demo::run(&arguments),
         Command::Serve(arguments) => alert_digest::server::arguments::run(&arguments),
     };
     match result {

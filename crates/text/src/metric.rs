@@ -14,6 +14,14 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// The distance of rows of this product and these squared lengths; for cosine, 1.
+    pub(crate) fn distance(self, product: f64, squares: (f64, f64)) -> f64 {
+        match self {
+            Metric::Cosine => (1.0 - product).clamp(0.0, 2.0),
+            Metric::Euclidean => (squares.0 + squares.1 - 2.0 * product).max(0.0).sqrt(),
+        }
+    }
+
     /// Whether rows of this product and these squared lengths (for cosine, 1) are within `eps`, compared as scikit-learn does, so that ties fall alike.
     pub(crate) fn near(self, product: f64, squares: (f64, f64), eps: f64) -> bool {
         match self {

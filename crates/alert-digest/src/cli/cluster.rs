@@ -4,12 +4,15 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use recommend_text::Language;
 use serde::Serialize;
 
 use super::input::Input;
 use super::table;
 use crate::digest::{Algorithm, Cluster, Options, digest};
+use crate::report;
+use crate::store::Report;
 
 /// Cluster the messages of a file or of standard input.
 #[derive(Debug, Args)]
@@ -60,6 +63,8 @@ enum Output {
     Table,
     /// `{"labels": […], "clusters": […]}`: one label per message in input order, -1 for none.
     Json,
+    /// The report as a page, for a browser.
+    Html,
 }
 
 /// A radius, or that it should be found.
@@ -99,6 +104,7 @@ impl Arguments {
                 Some(Eps::Given(eps)) => Some(eps),
                 Some(Eps::Auto) | None => None,
             },
+            auto_eps: self.eps == Some(Eps::Auto),
             min_samples: self.min_samples,
             mask: !self.no_mask,
             max_features: self.max_features,
@@ -123,6 +129,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Output::Json => {
             serde_json::to_writer(&mut out, &Json { labels: &digest.labels, clusters: &digest.clusters })?;
             writeln!(out)?;
+        }
+        Output::Html => {
+            let title = arguments.file.file_name().map(|name| name.to_string_lossy().into_owned());
+            let title = title.filter(|name| name != "-").unwrap_or_else(|| "standard input".to_owned());
+            write!(out, "{}", report::file(&Report::of(&title, digest, Timestamp::now())))?;
         }
     }
     out.flush()?;

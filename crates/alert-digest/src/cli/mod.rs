@@ -1,6 +1,7 @@
 //! The command line, one file per subcommand.
 
 pub mod cluster;
+pub mod demo;
 mod input;
 mod table;
 
@@ -20,6 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Cluster the messages of a file or of standard input.
     Cluster(cluster::Arguments),
+    /// Make up a day of alerts, digest it, and open the report.
+    Demo(demo::Arguments),
     /// Serve the Slack app.
     ///
     /// Each secret is a variable, or a file named by the variable with _FILE at its end, as container platforms mount

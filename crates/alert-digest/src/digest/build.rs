@@ -1,6 +1,8 @@
 //! From messages to a digest.
 
-use recommend_text::{Analyzer, Dbscan, Documents, Frequency, NOISE, Rows, Tfidf, TfidfOptions};
+use recommend_text::{
+    Analyzer, Dbscan, Documents, Frequency, Hdbscan, NOISE, Rows, Tfidf, TfidfOptions, knee_eps,
+};
 use rustc_hash::FxHashMap;
 
 use super::describe::Describe;
@@ -100,8 +102,16 @@ fn label(
     options: &Options,
 ) -> Result<(Vec<i32>, Option<f64>), DigestError> {
     match options.algorithm {
-        Algorithm::Dbscan | Algorithm::Hdbscan => {
-            let eps = options.eps.unwrap_or(Options::EPS);
+        Algorithm::Hdbscan => {
+            let hdbscan = Hdbscan::new(options.min_samples.max(2), options.min_samples)?;
+            Ok((hdbscan.labels_repeated(rows, documents.which()), None))
+        }
+        Algorithm::Dbscan => {
+            let eps = match options.eps {
+                None if options.auto_eps => knee_eps(rows, documents.which(), options.min_samples)?,
+                given => given,
+            };
+            let eps = eps.unwrap_or(Options::EPS);
             let dbscan = Dbscan::new(eps, options.min_samples)?;
             Ok((dbscan.labels_repeated(rows, documents.which()), Some(eps)))
         }

@@ -34,8 +34,10 @@ pub enum Sensitivity {
 pub struct Options {
     /// Which clustering.
     pub algorithm: Algorithm,
-    /// DBSCAN's radius as cosine distance, in (0, 2]. None: the default for masked text.
+    /// DBSCAN's radius as cosine distance, in (0, 2]. None: [`Options::EPS`], or what [`Options::auto_eps`] finds.
     pub eps: Option<f64>,
+    /// Without [`Options::eps`]: whether the radius is the knee of the distances to the nearest neighbours.
+    pub auto_eps: bool,
     /// How many messages make a cluster, from 1.
     pub min_samples: usize,
     /// Whether numbers, ids, addresses, times… are masked before messages are compared, and words that occur in one message
@@ -67,6 +69,7 @@ impl Default for Options {
         Options {
             algorithm: Algorithm::Dbscan,
             eps: None,
+            auto_eps: false,
             min_samples: 2,
             mask: true,
             slots: Some(Slots::default()),

@@ -54,10 +54,10 @@ pub(super) fn compare(
             Some(other) => {
                 matched[other] = true;
                 cluster.key.clone_from(&before[other].key);
-                match change(cluster.size as f64, before[other].size as f64 * scale) {
-                    Trend::Rising => Trend::Rising,
-                    _ if is_silent(cluster, period) => Trend::Resolved,
-                    change => change,
+                if is_silent(cluster, period) {
+                    Trend::Resolved
+                } else {
+                    change(cluster.size as f64, before[other].size as f64 * scale)
                 }
             }
         };

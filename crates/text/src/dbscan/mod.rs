@@ -50,6 +50,9 @@ pub enum DbscanError {
     /// A core has at least itself.
     #[error("min_samples = 0 makes everything a core: give 1 or more")]
     MinSamples,
+    /// One row is no cluster.
+    #[error("min_cluster_size = {0} makes single rows clusters: give 2 or more")]
+    MinClusterSize(usize),
     /// There must be a finite weight for every row.
     #[error("{weights} weights for {rows} rows, all of them finite: give one for each")]
     Weights {
@@ -112,6 +115,7 @@ impl Dbscan {
         let search = Search {
             index: Index::new(&points, self.eps),
             points: &points,
+            eps: self.eps,
             enough: self.min_samples as f64,
             cores: (0..points.len()).map(|_| AtomicBool::new(false)).collect(),
             components: Components::new(points.len()),
@@ -129,6 +133,7 @@ impl Dbscan {
 struct Search<'a> {
     index: Index<'a>,
     points: &'a Points,
+    eps: f64,
     enough: f64,
     cores: Vec<AtomicBool>,
     components: Components,
@@ -150,7 +155,9 @@ impl Search<'_> {
     /// Decides whether a point is a core.
     fn count(&self, scratch: &mut Scratch, point: usize) {
         let weights = self.points.weights();
-        let mut sum = weights[point];
+        // A row without entries is at distance 1 even of itself, by cosine; scikit-learn counts so.
+        let is_own = self.points.is_near_itself(point, self.eps);
+        let mut sum = if is_own { weights[point] } else { 0.0 };
         let stops = |sum: f64| !self.any_negative && sum >= self.enough;
         if !stops(sum) {
             self.index.neighbours(

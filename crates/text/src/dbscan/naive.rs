@@ -14,10 +14,12 @@ fn distance(a: &[f64], b: &[f64], metric: Metric) -> f64 {
     }
 }
 
-/// All distances between rows; 0 of a row from itself.
+/// All distances between rows; 0 of a row from itself, unless that is no direction.
 pub(super) fn distances(rows: &Rows, metric: Metric) -> Vec<Vec<f64>> {
     let dense: Vec<Vec<f64>> = (0..rows.len()).map(|row| rows.dense(row)).collect();
-    let of = |a: usize, b: usize| if a == b { 0.0 } else { distance(&dense[a], &dense[b], metric) };
+    let is_none = |a: usize| metric == Metric::Cosine && dense[a].iter().all(|value| *value == 0.0);
+    let of =
+        |a: usize, b: usize| if a == b && !is_none(a) { 0.0 } else { distance(&dense[a], &dense[b], metric) };
     (0..rows.len()).map(|a| (0..rows.len()).map(|b| of(a, b)).collect()).collect()
 }
 

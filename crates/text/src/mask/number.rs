@@ -86,7 +86,13 @@ pub(super) fn duration(text: &Text<'_>, at: usize) -> Option<usize> {
         end = unit;
         match plain(text, end) {
             Some(next) if text.at_word(end) => end = next,
-            _ => return (!goes_on(text, end)).then_some(end),
+            _ if goes_on(text, end) => return None,
+            // `1h 2m 3s`, as Prometheus writes it.
+            _ => {
+                return Some(
+                    (text.byte(end) == Some(b' ')).then(|| duration(text, end + 1)).flatten().unwrap_or(end),
+                );
+            }
         }
     }
 }

@@ -40,6 +40,7 @@ fn durations_with_letters_and_with_words() {
         ("took 250ms.", "took <duration>."),
         ("in the last 5 minutes", "in the last <duration>"),
         ("2m3.5s", "<duration>"),
+        ("for 1h 2m 3s now", "for <duration> now"),
         ("30s timeout", "<duration> timeout"),
     ]);
 }

@@ -117,7 +117,7 @@ impl Points {
     }
 
     /// The product of a point with one that is spread over all columns.
-    fn product(&self, spread: &[f64], other: usize) -> f64 {
+    pub(crate) fn product(&self, spread: &[f64], other: usize) -> f64 {
         let (columns, values) = self.rows.row(other);
         columns.iter().zip(values).map(|(column, value)| spread[*column as usize] * value).sum()
     }
@@ -126,6 +126,16 @@ impl Points {
     pub(crate) fn near(&self, point: usize, spread: &[f64], other: usize, eps: f64) -> bool {
         let squares = (self.squares[point], self.squares[other]);
         self.metric.near(self.product(spread, other), squares, eps)
+    }
+
+    /// Whether a point is within `eps` of itself.
+    pub(crate) fn is_near_itself(&self, point: usize, eps: f64) -> bool {
+        self.metric == Metric::Euclidean || !self.rows.row(point).0.is_empty() || eps >= 1.0
+    }
+
+    /// The distance of two points of this product.
+    pub(crate) fn distance(&self, product: f64, a: usize, b: usize) -> f64 {
+        self.metric.distance(product, (self.squares[a], self.squares[b]))
     }
 }
 

@@ -103,6 +103,15 @@ fn a_digest_survives_json() {
     assert_eq!(serde_json::from_str::<Digest>(&json).unwrap(), digest);
 }
 
+#[test]
+fn without_a_radius_the_same_clusters_are_found() {
+    let options = Options { auto_eps: true, ..Options::default() };
+    assert_eq!(digest(&hour(), &options, None).unwrap().clusters.len(), 2);
+    let options = Options { algorithm: Algorithm::Hdbscan, min_samples: 3, ..Options::default() };
+    let digest = digest(&hour(), &options, None).unwrap();
+    assert_eq!((digest.clusters.len(), digest.eps), (2, None));
+}
+
 proptest! {
     #[test]
     fn every_message_is_counted_once(
