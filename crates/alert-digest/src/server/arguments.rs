@@ -1,4 +1,5 @@
 //! The `serve` subcommand: settings from flags or the environment, secrets also from files.
+#![allow(rustdoc::bare_urls, reason = "clap prints these comments, and Markdown would show in the help")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
