@@ -16,6 +16,7 @@
 //!
 //! Every change is one durable transaction; calls block for a few milliseconds and belong on a blocking thread.
 
+mod amend;
 mod error;
 mod ids;
 mod keys;

@@ -7,6 +7,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::amend;
 use super::keys::Sealer;
 use super::tables::{self, Rows};
 use super::{Installation, Job, JobId, Keyring, Mute, Report, Request, Schedule, StoreError, WorkspaceId};
@@ -180,13 +181,13 @@ impl WorkspaceStore {
                     let Some(mut page) = self.get_in::<Vec<Message>>(write, tables::PAGES, &name)? else {
                         continue;
                     };
-                    if amend_page(&mut page, ts, text) {
+                    if amend::page(&mut page, ts, text) {
                         self.put(write, tables::PAGES, &name, &page)?;
                         changed += 1;
                     }
                 }
                 if let Some(mut report) = self.get_in::<Report>(write, tables::REPORTS, job.id.as_str())?
-                    && amend_report(&mut report, ts, text)
+                    && amend::report(&mut report, ts, text)
                 {
                     self.put(write, tables::REPORTS, job.id.as_str(), &report)?;
                     changed += 1;
@@ -369,32 +370,6 @@ fn page_name(job: &JobId, page: u32) -> String {
 
 fn mute_name(channel: &str, key: &str) -> String {
     format!("{channel}/{key}")
-}
-
-fn amend_page(page: &mut Vec<Message>, ts: &str, text: Option<&str>) -> bool {
-    let Some(at) = page.iter().position(|message| message.id == ts) else { return false };
-    match text {
-        None => drop(page.remove(at)),
-        Some(text) if page[at].text == text => return false,
-        Some(text) => text.clone_into(&mut page[at].text),
-    }
-    true
-}
-
-/// A report quotes a few messages: a deleted one is struck out, an edited one is shown as it is now.
-fn amend_report(report: &mut Report, ts: &str, text: Option<&str>) -> bool {
-    let digest = &mut report.digest;
-    let clusters = digest.clusters.iter_mut().chain(&mut digest.resolved);
-    let quoted = clusters
-        .flat_map(|cluster| std::iter::once(&mut cluster.medoid).chain(&mut cluster.examples))
-        .chain(&mut digest.noise.examples);
-    let mut changed = false;
-    for example in quoted.filter(|example| example.id == ts) {
-        let text = text.unwrap_or("(deleted in Slack)");
-        changed |= example.text != text;
-        text.clone_into(&mut example.text);
-    }
-    changed
 }
 
 impl std::fmt::Debug for WorkspaceStore {
