@@ -193,7 +193,7 @@ impl App {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(120), over).await.expect("the report is not finished");
+        tokio::time::timeout(Duration::from_secs(300), over).await.expect("the report is not finished");
         self.open(link).await.body
     }
 

@@ -68,7 +68,7 @@ impl Chrome {
             // A full pipe would stop the browser.
             lines.for_each(drop);
         });
-        let address = tokio::time::timeout(Duration::from_secs(60), address).await.unwrap().unwrap();
+        let address = tokio::time::timeout(Duration::from_secs(300), address).await.unwrap().unwrap();
         let (socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
         let mut chrome = Chrome {
             child,
@@ -115,7 +115,7 @@ impl Chrome {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), answered).await.expect("the browser does not answer")
+        tokio::time::timeout(Duration::from_secs(300), answered).await.expect("the browser does not answer")
     }
 
     /// Width and height in CSS pixels, two device pixels each; `dark` as a person's system would say.
@@ -150,7 +150,7 @@ impl Chrome {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        let reached = tokio::time::timeout(Duration::from_secs(60), reached).await;
+        let reached = tokio::time::timeout(Duration::from_secs(300), reached).await;
         assert!(reached.is_ok(), "never true: {expression}");
     }
 

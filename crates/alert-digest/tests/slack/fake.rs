@@ -120,7 +120,7 @@ impl Fake {
                 count.changed().await.unwrap();
             }
         };
-        let reached = tokio::time::timeout(Duration::from_secs(60), reached).await;
+        let reached = tokio::time::timeout(Duration::from_secs(300), reached).await;
         assert!(
             reached.is_ok(),
             "{what}; calls: {:?}",

@@ -44,7 +44,7 @@ fn address(child: &mut Child) -> (std::net::SocketAddr, mpsc::Receiver<String>) 
     });
     let mut seen = Vec::new();
     loop {
-        let line = read.recv_timeout(std::time::Duration::from_secs(60));
+        let line = read.recv_timeout(std::time::Duration::from_secs(300));
         let line = line.unwrap_or_else(|_| panic!("it does not say where it listens: {seen:?}"));
         if let Some(address) = line.split("address=").nth(1) {
             return (address.trim().parse().unwrap(), read);
