@@ -23,7 +23,7 @@ serve: ## the same, and leave it running
 	$(CARGO) run --release -q -p recommend -- demo --serve $(ARGS)
 
 test: $(VENV)/.stamp ## all tests, the Python client's among them
-	RECOMMEND_PYTHON="$(CURDIR)/$(VENV)/bin/python" $(CARGO) test --workspace --quiet
+	RECOMMEND_PYTHON="$(CURDIR)/$(VENV)/bin/python" $(CARGO) test --workspace --features recommend/training --quiet
 
 bench: ## all benches, or one: make bench BENCH=executor
 ifdef BENCH
@@ -38,7 +38,7 @@ fmt: ## formatting, checked
 	$(CARGO) fmt --all --check
 
 clippy: ## lints, warnings denied
-	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --features recommend/training --quiet -- -D warnings
 
 deny: ## licences, bans and sources of all dependencies
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \
@@ -63,6 +63,7 @@ $(VENV)/.stamp: tests/python/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+include make/training.mk
 include make/xgboost.mk
 include make/digest.mk
 include make/text.mk

@@ -3,16 +3,18 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::backtest::BacktestArgs;
+use crate::dataset::DatasetArgs;
 use crate::demo::DemoArgs;
 use crate::exit;
 use crate::import::args::ImportArgs;
 use crate::inspect::InspectArgs;
+use crate::join::JoinArgs;
 use crate::new::NewArgs;
 use crate::query::QueryArgs;
 use crate::score::ScoreArgs;
 use crate::serve::ServeArgs;
 use crate::validate::ValidateArgs;
-use crate::{backtest, inspect, new, query, score, serve, validate};
+use crate::{backtest, inspect, join, new, query, score, serve, validate};
 
 /// Recommendations for products: import what users did, serve, ask, look into the answers.
 #[derive(Debug, Parser)]
@@ -52,6 +54,11 @@ pub(crate) enum Command {
     /// Prove a recommender on recorded interactions: how much of what people did next would it have shown?
     #[command(after_help = backtest::HELP)]
     Backtest(Box<BacktestArgs>),
+    /// Join the log's impressions with what answered them: a dataset to train on
+    #[command(after_help = join::HELP)]
+    Join(Box<JoinArgs>),
+    /// What is in a dataset, which features need a look, what another policy would have earned
+    Dataset(DatasetArgs),
     /// Score the rows of a file with a model
     #[command(after_help = score::HELP)]
     Score(ScoreArgs),

@@ -1,4 +1,4 @@
-//! `recommend import`: entities, relations and interactions from files and from Slack exports.
+//! `recommend import`: entities, relations, interactions and impressions from files, and Slack exports.
 //!
 //! A thread reads and parses; batches of records go through a short channel to the writer, one durable write each. An
 //! import that is interrupted is finished by running it again.
@@ -8,6 +8,7 @@ mod attributes;
 pub(crate) mod condition;
 mod entities;
 mod files;
+pub(crate) mod impressions;
 mod interactions;
 pub(crate) mod mapping;
 pub(crate) mod progress;
@@ -39,6 +40,7 @@ use self::ties::Ties;
 use crate::exit::{Exit, Usage};
 use crate::records::{Batch, RelationRow};
 use crate::sink::Sink;
+use crate::target::Destination;
 
 /// Turns the rows of tables into records of one sort.
 pub(crate) trait Records: Send {
@@ -79,15 +81,10 @@ pub(crate) trait Records: Send {
 /// # Errors
 /// When the input cannot be read, the flags do not fit it, or the destination does not take it.
 pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
-    let (destination, dry_run) = match &args.command {
-        ImportCommand::Interactions(args) => (&args.destination, args.files.dry_run),
-        ImportCommand::Entities(args) => (&args.destination, args.files.dry_run),
-        ImportCommand::Relations(args) => (&args.destination, args.files.dry_run),
-        ImportCommand::Slack(args) => (&args.destination, args.dry_run),
-    };
-    let sink = if dry_run { Sink::nowhere() } else { Sink::open(destination).await? };
     match args.command {
+        ImportCommand::Impressions(args) => impressions::run(*args).await,
         ImportCommand::Interactions(mut args) => {
+            let sink = sink(&args.destination, args.files.dry_run).await?;
             shorthand(&mut args.files.map, "corpus", args.files.corpus.as_ref()).map_err(Usage)?;
             shorthand(&mut args.files.map, "kind", args.kind.as_ref()).map_err(Usage)?;
             let ties = Ties::new(args.relation_add, args.relation_remove);
@@ -96,6 +93,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
             import_files(sink, args.files, records.map_err(Usage)?).await
         }
         ImportCommand::Entities(mut args) => {
+            let sink = sink(&args.destination, args.files.dry_run).await?;
             shorthand(&mut args.files.map, "corpus", args.files.corpus.as_ref()).map_err(Usage)?;
             let all = args.all_attributes.then_some(args.except);
             let files = &args.files;
@@ -104,17 +102,23 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
             import_files(sink, args.files, records.map_err(Usage)?).await
         }
         ImportCommand::Relations(mut args) => {
+            let sink = sink(&args.destination, args.files.dry_run).await?;
             shorthand(&mut args.files.map, "corpus", args.files.corpus.as_ref()).map_err(Usage)?;
             shorthand(&mut args.files.map, "kind", args.kind.as_ref()).map_err(Usage)?;
             let records = RelationRecords::new(args.files.map.clone(), args.files.times()?);
             import_files(sink, args.files, records.map_err(Usage)?).await
         }
         ImportCommand::Slack(args) => {
+            let sink = sink(&args.destination, args.dry_run).await?;
             let rejects = rejects(args.rejects, &args.path);
             let export = slack::Export::open(&args.path)?;
             finish(sink, rejects, move |output, rejects| slack::read(export, output, rejects)).await
         }
     }
+}
+
+async fn sink(destination: &Destination, dry_run: bool) -> Result<Sink> {
+    if dry_run { Ok(Sink::nowhere()) } else { Sink::open(destination).await }
 }
 
 async fn import_files(sink: Sink, args: FileArgs, mut records: impl Records + 'static) -> Result<Exit> {

@@ -2,10 +2,12 @@
 
 mod args;
 mod backtest;
+mod dataset;
 mod demo;
 mod exit;
 mod import;
 mod inspect;
+mod join;
 mod new;
 mod query;
 mod records;
@@ -52,6 +54,8 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(args).await,
         Command::New(args) => new::run(args).await,
         Command::Backtest(args) => backtest::run(*args).await,
+        Command::Join(args) => join::run(*args).await,
+        Command::Dataset(args) => dataset::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(args).await,

@@ -46,3 +46,4 @@ pub use record::RequestLog;
 pub use row::{ImpressionRow, InteractionRow, RequestRow};
 pub use schema::Table;
 pub use segment::{SegmentReader, SegmentRecord, read_segment};
+pub use table::Texture;

@@ -13,6 +13,8 @@ use arrow::error::ArrowError;
 
 use crate::schema;
 
+pub use file::Texture;
+
 pub(crate) use file::Destination;
 pub(crate) use impressions::Impressions;
 pub(crate) use interactions::Interactions;

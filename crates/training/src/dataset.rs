@@ -12,6 +12,7 @@ mod about;
 mod error;
 pub mod libsvm;
 mod read;
+mod report;
 pub mod schema;
 mod split;
 mod write;
@@ -22,10 +23,17 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use recommend_core::{EntityId, FeatureMatrix, FeatureSchema, Name, RequestId, TenantId, Timestamp, UserId};
 
-pub use about::{About, MANIFEST};
+pub use about::{About, Combine, MANIFEST, parse_objective};
 pub use error::DatasetError;
 pub use read::ReadOptions;
+pub use report::{FeatureReport, LEAKAGE_AUC, Report, Warning};
 pub use split::{By, Parts, Split};
+
+#[cfg(feature = "join")]
+pub(crate) use self::{
+    read::inputs_of,
+    write::{DayFile, date},
+};
 
 /// One request of a dataset: the group of a ranker, and the unit that no split and no bootstrap takes apart.
 #[derive(Debug, Clone, PartialEq)]

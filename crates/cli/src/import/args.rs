@@ -32,6 +32,9 @@ pub(crate) enum ImportCommand {
     /// Ties between users and entities: member, dismissed…
     #[command(after_help = RELATIONS_HELP)]
     Relations(RelationArgs),
+    /// What another system showed, with propensities, features and what came of it, for training
+    #[command(after_help = super::impressions::HELP)]
+    Impressions(Box<super::impressions::ImpressionArgs>),
     /// A Slack workspace export: users, channels, messages, joins, reactions.
     #[command(after_help = SLACK_HELP)]
     Slack(SlackArgs),

@@ -72,7 +72,7 @@ impl TableFile {
 /// What the values of a feature are like. Feature columns are most of a file, and encoding them most of what logging
 /// costs in CPU time; so a few of the first values decide how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Texture {
+pub enum Texture {
     /// Flags, counts, mostly missing: a dictionary makes some bits of each.
     Repeating,
     /// Between the two: the planes of their bytes, compressed.
@@ -85,7 +85,7 @@ impl Texture {
     const SAMPLE: usize = 512;
 
     /// Looks at some of the values, evenly spread.
-    pub(super) fn of(values: &[f32]) -> Texture {
+    pub fn of(values: &[f32]) -> Texture {
         let step = values.len().div_ceil(Texture::SAMPLE).max(1);
         let mut seen = FxHashSet::default();
         let mut looked = 0;

@@ -15,6 +15,21 @@ use super::schema::VERSION;
 /// The file beside the partitions.
 pub const MANIFEST: &str = "dataset.json";
 
+/// What several interactions with one impression make of its label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Combine {
+    /// The largest of their weights: the best that came of it.
+    #[default]
+    Max,
+    /// The sum of their weights.
+    Sum,
+    /// The weight of the first.
+    First,
+    /// The weight of the last: the user changed their mind.
+    Last,
+}
+
 /// What a dataset was made from. All of its partitions share it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,9 +43,9 @@ pub struct About {
     /// What each kind of interaction is worth; empty for data that came with labels.
     #[serde(default)]
     pub objective: BTreeMap<Name, f32>,
-    /// Which of several interactions with one impression make the label: `max`, `sum`, `first` or `last`.
+    /// What several interactions with one impression make of it.
     #[serde(default)]
-    pub combine: String,
+    pub combine: Combine,
     /// How long after an impression an interaction still answers it.
     #[serde(with = "recommend_core::duration")]
     pub window: Duration,
@@ -47,7 +62,7 @@ impl About {
             corpus,
             source,
             objective: BTreeMap::new(),
-            combine: String::new(),
+            combine: Combine::default(),
             window: Duration::ZERO,
             above_last_positive: false,
         }
@@ -89,9 +104,41 @@ impl About {
     }
 }
 
+/// Reads an objective as people write it on a command line: `click=1,dismiss=-1`.
+///
+/// # Errors
+/// A sentence that says what is wrong and shows a good value.
+pub fn parse_objective(text: &str) -> Result<BTreeMap<Name, f32>, String> {
+    let mut objective = BTreeMap::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let (kind, weight) = part
+            .split_once('=')
+            .ok_or_else(|| format!("{part:?} has no weight; write for example {part}=1"))?;
+        let kind = Name::new(kind.trim()).map_err(|error| error.to_string())?;
+        let weight: Option<f32> = weight.trim().parse().ok().filter(|weight: &f32| weight.is_finite());
+        let weight = weight.ok_or_else(|| format!("{part:?}: the weight is no number; write {kind}=1"))?;
+        if objective.insert(kind.clone(), weight).is_some() {
+            return Err(format!("{kind} is there twice; name each kind once"));
+        }
+    }
+    match objective.is_empty() {
+        true => Err("it names no kind of interaction; write for example click=1,dismiss=-1".to_owned()),
+        false => Ok(objective),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistake_in_an_objective_is_named_with_what_would_be_right() {
+        assert!(parse_objective("click").unwrap_err().contains("click=1"));
+        assert!(parse_objective("click=much").unwrap_err().contains("no number"));
+        assert!(parse_objective("Click=1").unwrap_err().contains("not a name"));
+        assert!(parse_objective("click=1,click=2").unwrap_err().contains("twice"));
+        assert!(parse_objective(" ").unwrap_err().contains("click=1,dismiss=-1"));
+    }
 
     #[test]
     fn what_was_written_is_read_and_a_newer_release_is_named() {

@@ -107,17 +107,26 @@ fn open(path: &Path) -> Result<(File, ArrowReaderMetadata), DatasetError> {
     let file = File::open(path).map_err(DatasetError::io("opening", path))?;
     let metadata =
         ArrowReaderMetadata::load(&file, Default::default()).map_err(|error| wrong(error.to_string()))?;
-    let pairs = metadata.metadata().file_metadata().key_value_metadata();
-    let version = pairs
-        .and_then(|pairs| pairs.iter().find(|pair| pair.key == VERSION_KEY))
-        .and_then(|pair| pair.value.as_deref()?.parse::<u32>().ok());
-    match version {
+    match value(&metadata, VERSION_KEY).and_then(|version| version.parse::<u32>().ok()) {
         None => Err(wrong(format!("its metadata has no {VERSION_KEY}: it is not a dataset's"))),
         Some(found) if found > VERSION => {
             Err(wrong(format!("it has version {found}, this release reads up to {VERSION}")))
         }
         Some(_) => Ok((file, metadata)),
     }
+}
+
+/// A value of a file's metadata.
+fn value<'a>(metadata: &'a ArrowReaderMetadata, key: &str) -> Option<&'a str> {
+    let pairs = metadata.metadata().file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
+}
+
+/// What a joined file says that it was made from; none when there is no such file.
+#[cfg(feature = "join")]
+pub(crate) fn inputs_of(path: &Path) -> Option<String> {
+    let (_, metadata) = open(path).ok()?;
+    value(&metadata, super::schema::INPUTS_KEY).map(str::to_owned)
 }
 
 /// The features of all files: those of the newest as they stand there, then those that only older ones have.

@@ -31,6 +31,9 @@ pub const VERSION: u32 = 1;
 /// The key of the version in a file's metadata.
 pub const VERSION_KEY: &str = "recommend.dataset.version";
 
+/// The key of what a joined file was made from: it changes when the log's part of that day does.
+pub const INPUTS_KEY: &str = "recommend.dataset.inputs";
+
 /// The file of a partition.
 pub const FILE: &str = "rows.parquet";
 

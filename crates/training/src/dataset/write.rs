@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, FixedSizeBinaryBuilder, Float32Array, RecordBatch, StringArray, TimestampMillisecondArray,
-    UInt32Array, UInt64Array,
+    ArrayRef, AsArray, FixedSizeBinaryBuilder, Float32Array, RecordBatch, StringArray,
+    TimestampMillisecondArray, UInt32Array, UInt64Array,
 };
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Float32Type, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -18,8 +18,9 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use recommend_core::{Name, Timestamp};
+use recommend_events::Texture;
 
-use super::schema::{self, FEATURE_PREFIX, VERSION, VERSION_KEY};
+use super::schema::{self, FEATURE_PREFIX, INPUTS_KEY, VERSION, VERSION_KEY};
 use super::{Dataset, DatasetError, Group};
 
 /// Rows of one batch.
@@ -39,7 +40,7 @@ impl Dataset {
         }
         let columns = schema::columns(self.features());
         for (date, groups) in days {
-            let mut file = DayFile::create(&schema::file(folder, &date), columns.clone())?;
+            let mut file = DayFile::create(&schema::file(folder, &date), columns.clone(), None)?;
             for some in batches(&groups) {
                 file.write(&self.batch(&columns, some).map_err(|e| DatasetError::parquet(&file.path, e))?)?;
             }
@@ -63,7 +64,7 @@ impl Dataset {
             Arc::new(times.with_timezone("UTC")),
             Arc::new(UInt64Array::from_iter_values(of_groups().map(|group| group.tenant.0))),
             Arc::new(UInt64Array::from_iter_values(of_groups().map(|group| group.user.0))),
-            Arc::new(StringArray::from_iter_values(of_groups().map(|group| &*group.model))),
+            Arc::new(of_groups().map(|group| Some(&*group.model)).collect::<StringArray>()),
             Arc::new(
                 of_groups().map(|group| group.variant.as_ref().map(Name::as_str)).collect::<StringArray>(),
             ),
@@ -108,29 +109,45 @@ pub(crate) fn date(time: Timestamp) -> String {
 /// The file of a day while it is written. It has its name once it is whole; dropped before, nothing of it is left.
 pub(crate) struct DayFile {
     pub(crate) path: PathBuf,
+    columns: SchemaRef,
+    inputs: Option<String>,
+    /// Begun with the first rows: they decide how the features are encoded.
     writer: Option<ArrowWriter<File>>,
     unfinished: PathBuf,
 }
 
 impl DayFile {
-    pub(crate) fn create(path: &Path, columns: SchemaRef) -> Result<Self, DatasetError> {
+    /// `inputs` says what it is made from, where that may change.
+    pub(crate) fn create(
+        path: &Path,
+        columns: SchemaRef,
+        inputs: Option<String>,
+    ) -> Result<Self, DatasetError> {
         let folder = path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder).map_err(DatasetError::io("creating", folder))?;
-        let unfinished = unfinished(path);
-        let file = File::create(&unfinished).map_err(DatasetError::io("creating", &unfinished))?;
-        let properties = properties(&columns).map_err(|error| DatasetError::parquet(path, error))?;
-        let writer = ArrowWriter::try_new(file, columns, Some(properties))
-            .map_err(|error| DatasetError::parquet(path, error))?;
-        Ok(DayFile { path: path.to_owned(), writer: Some(writer), unfinished })
+        Ok(DayFile { path: path.to_owned(), columns, inputs, writer: None, unfinished: unfinished(path) })
     }
 
     pub(crate) fn write(&mut self, rows: &RecordBatch) -> Result<(), DatasetError> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        writer.write(rows).map_err(|error| DatasetError::parquet(&self.path, error))
+        let wrong = |error| DatasetError::parquet(&self.path, error);
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let file =
+                    File::create(&self.unfinished).map_err(DatasetError::io("creating", &self.unfinished))?;
+                let properties = properties(rows, self.inputs.take()).map_err(wrong)?;
+                let writer = ArrowWriter::try_new(file, self.columns.clone(), Some(properties));
+                self.writer.insert(writer.map_err(wrong)?)
+            }
+        };
+        writer.write(rows).map_err(wrong)
     }
 
     /// Makes it durable under its name; how many bytes it has.
     pub(crate) fn finish(mut self) -> Result<u64, DatasetError> {
+        if self.writer.is_none() {
+            self.write(&RecordBatch::new_empty(self.columns.clone()))?;
+        }
         let Some(writer) = self.writer.take() else { return Ok(0) };
         let file = writer.into_inner().map_err(|error| DatasetError::parquet(&self.path, error))?;
         let bytes = file.metadata().map_err(DatasetError::io("looking at", &self.unfinished))?.len();
@@ -170,20 +187,34 @@ fn sync_folder(path: &Path) -> Result<(), DatasetError> {
     open.map_err(DatasetError::io("syncing", folder))
 }
 
-/// Written once and read a few times, whole: fast to write and to read comes before small.
-fn properties(columns: &SchemaRef) -> Result<WriterProperties, ParquetError> {
+/// Rows of a row group: what the writer holds in memory before it goes to disk.
+const ROW_GROUP_ROWS: usize = 256 * 1024;
+
+/// Written once and read a few times, whole: fast to write and to read comes before small. As in the log, the first
+/// values of a feature decide: few different ones go through a dictionary, what hardly repeats is written as it is.
+fn properties(rows: &RecordBatch, inputs: Option<String>) -> Result<WriterProperties, ParquetError> {
+    let mut metadata = vec![KeyValue::new(VERSION_KEY.to_owned(), VERSION.to_string())];
+    metadata.extend(inputs.map(|inputs| KeyValue::new(INPUTS_KEY.to_owned(), inputs)));
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_created_by(concat!("recommend-training ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_statistics_enabled(EnabledStatistics::None)
-        .set_key_value_metadata(Some(vec![KeyValue::new(VERSION_KEY.to_owned(), VERSION.to_string())]));
-    for field in columns.fields() {
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_key_value_metadata(Some(metadata));
+    for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
         let path = ColumnPath::new(vec![field.name().clone()]);
         let encoding = match field.name().as_str() {
+            // Each shares all of its bytes with the one before, but for the first of a request.
             "request" => Encoding::DELTA_BYTE_ARRAY,
             "time" | "position" => Encoding::DELTA_BINARY_PACKED,
-            "score" => Encoding::BYTE_STREAM_SPLIT,
-            name if name.starts_with(FEATURE_PREFIX) => Encoding::BYTE_STREAM_SPLIT,
+            name if name == "score" || name.starts_with(FEATURE_PREFIX) => {
+                let values = column.as_primitive_opt::<Float32Type>().map(|values| &**values.values());
+                if Texture::of(values.unwrap_or_default()) == Texture::Repeating {
+                    continue;
+                }
+                properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+                Encoding::PLAIN
+            }
             _ => continue,
         };
         properties =

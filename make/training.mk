@@ -1,0 +1,21 @@
+# The learning loop: peers of the join, and the sample of the Open Bandit Dataset.
+.PHONY: obd
+obd: .deps/obd/.stamp ## the Open Bandit sample: import, join, report, and a policy's value by inverse propensities
+	$(CARGO) build --release -p recommend --features training
+	$(PYTHON) benches/peers/obd.py
+
+# Its data alone: the package would bring PyTorch.
+.deps/obd/.stamp: make/training.mk
+	$(PYTHON) -m venv .deps/obd/venv
+	.deps/obd/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --target .deps/obd obp==0.4.1
+	@touch $@
+
+ifeq ($(BENCH),join)
+bench: .deps/peers-join/.stamp
+bench: export RECOMMEND_PEERS_PYTHON := $(CURDIR)/.deps/peers-join/bin/python
+endif
+
+.deps/peers-join/.stamp: tests/python/peers-join.txt
+	$(PYTHON) -m venv .deps/peers-join
+	.deps/peers-join/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
