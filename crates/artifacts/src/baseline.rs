@@ -48,7 +48,7 @@ impl Baseline {
     /// let age = &baseline.features[0];
     /// assert_eq!((age.missing, age.quantiles[0], age.quantiles[100]), (0.25, 1.0, 3.0));
     /// assert_eq!(age.top, [(3.0, 2.0 / 3.0)]);
-    /// # Ok::<(), recommend_core::NameError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Panics

@@ -74,7 +74,9 @@ impl ArtifactStore {
     }
 
     fn now(&self) -> String {
-        jiff::Timestamp::from_millisecond(self.clock.now().millis()).unwrap_or_default().to_string()
+        let now = jiff::Timestamp::from_millisecond(self.clock.now().millis()).unwrap_or_default();
+        // All of one length, so that they sort as times do.
+        format!("{now:.3}")
     }
 
     /// Writes a version, and returns what it is called: the day of its newest data (or of today) and a hash of its

@@ -2,9 +2,11 @@
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::artifacts::ArtifactsArgs;
 use crate::backtest::BacktestArgs;
 use crate::dataset::DatasetArgs;
 use crate::demo::DemoArgs;
+use crate::evaluate::EvaluateArgs;
 use crate::exit;
 use crate::import::args::ImportArgs;
 use crate::inspect::InspectArgs;
@@ -13,8 +15,9 @@ use crate::new::NewArgs;
 use crate::query::QueryArgs;
 use crate::score::ScoreArgs;
 use crate::serve::ServeArgs;
+use crate::train::TrainArgs;
 use crate::validate::ValidateArgs;
-use crate::{backtest, inspect, join, new, query, score, serve, validate};
+use crate::{artifacts, backtest, evaluate, inspect, join, new, query, score, serve, train, validate};
 
 /// Recommendations for products: import what users did, serve, ask, look into the answers.
 #[derive(Debug, Parser)]
@@ -59,6 +62,15 @@ pub(crate) enum Command {
     Join(Box<JoinArgs>),
     /// What is in a dataset, which features need a look, what another policy would have earned
     Dataset(DatasetArgs),
+    /// Train models on a dataset, compare and publish them
+    #[command(after_help = train::HELP)]
+    Train(Box<TrainArgs>),
+    /// Compare published models with each other, with what serves and with hand-tuned ones; gate a promotion
+    #[command(after_help = evaluate::HELP)]
+    Evaluate(Box<EvaluateArgs>),
+    /// List, show, promote, roll back and verify published models
+    #[command(after_help = artifacts::HELP)]
+    Artifacts(ArtifactsArgs),
     /// Score the rows of a file with a model
     #[command(after_help = score::HELP)]
     Score(ScoreArgs),

@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     Failed,
     /// All but the rows that are in the rejects file.
     Rejected,
+    /// It evaluated a model that may not take the place of the one that serves.
+    NotBetter,
 }
 
 /// The flags do not fit together or do not fit the input: exit code 2, as clap's own.
@@ -20,7 +22,8 @@ pub(crate) struct Usage(pub(crate) String);
 
 /// The codes as `--help` lists them.
 pub(crate) const HELP: &str = "\
-Exit codes: 0 done, 1 an error, 2 wrong usage, 3 done but for rows in the rejects file";
+Exit codes: 0 done, 1 an error, 2 wrong usage, 3 done but for rows in the rejects file, 4 a model did
+not pass the gate";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -28,6 +31,7 @@ impl From<Exit> for ExitCode {
             Exit::Ok => 0,
             Exit::Failed => 1,
             Exit::Rejected => 3,
+            Exit::NotBetter => 4,
         })
     }
 }

@@ -1,9 +1,11 @@
 //! The recommend binary: serve, import, query, validate, new, demo.
 
 mod args;
+mod artifacts;
 mod backtest;
 mod dataset;
 mod demo;
+mod evaluate;
 mod exit;
 mod import;
 mod inspect;
@@ -16,6 +18,7 @@ mod score;
 mod serve;
 mod sink;
 mod target;
+mod train;
 mod validate;
 
 use std::process::ExitCode;
@@ -56,6 +59,9 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Backtest(args) => backtest::run(*args).await,
         Command::Join(args) => join::run(*args).await,
         Command::Dataset(args) => dataset::run(&args),
+        Command::Train(args) => train::run(*args).await,
+        Command::Evaluate(args) => evaluate::run(*args).await,
+        Command::Artifacts(args) => artifacts::run(args).await,
         Command::Score(args) => score::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(args).await,

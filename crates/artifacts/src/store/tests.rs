@@ -43,7 +43,7 @@ fn a_version_is_published_promoted_loaded_and_rolled_back() {
     assert_eq!(store.load(&name(), None).unwrap().version(), format!("channels@{two}"));
     let versions = store.versions(&name()).unwrap();
     assert_eq!(versions.iter().filter(|listed| listed.current).count(), 1);
-    assert_eq!(versions[0].manifest.created, "1970-01-01T00:00:00Z");
+    assert_eq!(versions[0].manifest.created, "1970-01-01T00:00:00.000Z");
     store.rollback(&name()).unwrap();
     assert_eq!(store.load(&name(), None).unwrap().id(), format!("channels@{one}"));
     assert!(matches!(store.rollback(&name()), Err(ArtifactError::NoHistory { .. })));

@@ -31,7 +31,11 @@ fn logistic(raw: f32) -> f32 {
 /// [`CONFIG`] with the promoted artifact for its model, looked for often.
 fn config(folder: &Path, model: &str) -> String {
     let artifacts = format!("artifacts = {:?}\nwatch = \"5ms\"\ndrain =", folder.display().to_string());
-    CONFIG.replace("drain =", &artifacts).replace("{ kind = \"linear\", weights = { clicks = 1.0 } }", model)
+    // A minute: a stalled machine is no failed request.
+    CONFIG
+        .replace("timeout = \"20s\"", "timeout = \"60s\"")
+        .replace("drain =", &artifacts)
+        .replace("{ kind = \"linear\", weights = { clicks = 1.0 } }", model)
 }
 
 const FOLLOW: &str = r#"{ kind = "artifact", artifact = "ranker" }"#;
