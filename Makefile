@@ -65,6 +65,7 @@ $(VENV)/.stamp: tests/python/requirements.txt
 
 include make/xgboost.mk
 include make/digest.mk
+include make/backtest.mk
 
 clean: ## remove what was built and what the demo left
 	$(CARGO) clean

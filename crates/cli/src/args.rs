@@ -11,8 +11,9 @@ use crate::new::NewArgs;
 use crate::query::QueryArgs;
 use crate::score::ScoreArgs;
 use crate::serve::ServeArgs;
+use crate::tune::TuneArgs;
 use crate::validate::ValidateArgs;
-use crate::{backtest, inspect, new, query, score, serve, validate};
+use crate::{backtest, inspect, new, query, score, serve, tune, validate};
 
 /// Recommendations for products: import what users did, serve, ask, look into the answers.
 #[derive(Debug, Parser)]
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     /// Prove a recommender on recorded interactions: how much of what people did next would it have shown?
     #[command(after_help = backtest::HELP)]
     Backtest(Box<BacktestArgs>),
+    /// Search for better settings of a recommender, on the past alone
+    #[command(after_help = tune::HELP)]
+    Tune(Box<TuneArgs>),
     /// Score the rows of a file with a model
     #[command(after_help = score::HELP)]
     Score(ScoreArgs),

@@ -14,6 +14,7 @@ mod score;
 mod serve;
 mod sink;
 mod target;
+mod tune;
 mod validate;
 
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(args).await,
         Command::New(args) => new::run(args).await,
         Command::Backtest(args) => backtest::run(*args).await,
+        Command::Tune(args) => tune::run(*args).await,
         Command::Score(args) => score::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(args).await,
