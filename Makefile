@@ -66,11 +66,9 @@ $(VENV)/.stamp: tests/python/requirements.txt
 include make/training.mk
 include make/xgboost.mk
 include make/digest.mk
-<<<<<<< HEAD
 include make/text.mk
-=======
 include make/models.mk
->>>>>>> d904b2d (Learning: specs, trainers, evaluation, and the commands train, evaluate and artifacts)
+include make/backtest.mk
 
 clean: ## remove what was built and what the demo left
 	$(CARGO) clean

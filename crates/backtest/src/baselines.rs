@@ -13,6 +13,9 @@ use recommend_stores::Stores;
 
 use crate::question::Question;
 
+/// How many more item cosine proposes than are shown.
+const SPARE: usize = 100;
+
 /// The baselines and their settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Baselines {
@@ -70,7 +73,8 @@ impl Prepared {
             history: 2_000,
             neighbours: settings.neighbours,
             shrinkage: 0.0,
-            limit: usize::MAX,
+            // Some more than asked for, because the fetcher knows the latest of a long history only.
+            limit: query.limit + SPARE,
             ..RelatedSettings::default()
         };
         let cosine = Related::new(stores, cosine);

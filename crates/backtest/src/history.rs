@@ -84,7 +84,7 @@ impl History {
         position(&self.corpora, name)
     }
 
-    /// The same users and entities with other interactions, for tests of what depends on which of them.
+    /// The same users and entities with other interactions.
     #[must_use]
     pub fn with_events(&self, mut events: Vec<Event>) -> History {
         events.sort_by_key(|event| event.time);

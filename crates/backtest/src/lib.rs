@@ -12,7 +12,9 @@
 //! | say what is past and what is future | [`split`] |
 //! | run a backtest | [`engine`] |
 //! | see what everything is compared with | [`baselines`] |
+//! | choose what to test | [`settings`] |
 //! | read the result | [`report`] |
+//! | search for better settings | [`tune`] |
 
 pub mod baselines;
 pub mod engine;
@@ -20,11 +22,14 @@ mod error;
 pub mod history;
 mod question;
 pub mod report;
+pub mod settings;
 pub mod split;
+pub mod tune;
 
 pub use baselines::Baselines;
-pub use engine::{Assemble, Backtest, Contestant, NoProgress, Progress, Settings};
+pub use engine::{Backtest, Session};
 pub use error::BacktestError;
 pub use history::{Event, History, HistoryBuilder};
-pub use report::{AtCutoff, BacktestResult, Evaluation, Notes};
+pub use report::{Answer, AtCutoff, BacktestResult, Evaluation, Notes};
+pub use settings::{Assemble, Contestant, NoProgress, Progress, Settings};
 pub use split::{Split, SplitError};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use recommend_core::{DropCount, EntityId};
+use recommend_core::{DropCount, EntityId, Timestamp};
 use recommend_training::Ranking;
 use recommend_training::metrics::{
     Catalogue, Difference, Interval, Metric, Scores, Slates, bootstrap_mean, paired_difference,
@@ -12,10 +12,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::engine::Asked;
 use crate::history::History;
-use crate::question::{Question, Touched};
+use crate::question::Question;
 
 /// Of how many questions a fold's diversity is taken: it compares the users of every pair of a slate.
-const DIVERSITY_SAMPLE: usize = 1_000;
+const DIVERSITY_SAMPLE: usize = 500;
 
 /// What a backtest found.
 #[derive(Debug)]
@@ -24,7 +24,24 @@ pub struct BacktestResult {
     pub evaluations: Vec<Evaluation>,
     /// What else is to be known about it.
     pub notes: Notes,
+    /// Every answer, when [`crate::Settings::answers`] asks for them.
+    pub answers: Vec<Answer>,
     seed: u64,
+}
+
+/// What one contestant showed to one user, and what the user did next. Numbers are rows of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The contestant.
+    pub name: String,
+    /// The user.
+    pub user: u32,
+    /// When it was asked.
+    pub now: Timestamp,
+    /// The entities that were shown, best first.
+    pub shown: Vec<u32>,
+    /// The entities that turned out to be relevant.
+    pub relevant: Vec<u32>,
 }
 
 /// One contestant.
@@ -86,6 +103,8 @@ impl BacktestResult {
 /// What is to be known about a backtest beside its metrics.
 #[derive(Debug, Default)]
 pub struct Notes {
+    /// When the first questions were asked.
+    pub split: Timestamp,
     /// How many folds had anybody to ask for.
     pub folds: usize,
     /// How many questions were asked of each contestant.
@@ -112,6 +131,9 @@ pub struct Notes {
 
 impl Notes {
     pub(crate) fn fold(&mut self, questions: &[Question], unknown: usize, recent: Duration) {
+        if let (0, Some(first)) = (self.folds, questions.first()) {
+            self.split = first.now;
+        }
         self.folds += usize::from(!questions.is_empty());
         self.questions += questions.len();
         self.cold += questions.iter().filter(|question| question.touched.is_empty()).count();
@@ -143,6 +165,7 @@ pub(crate) struct Tally {
     catalogue: Catalogue,
     users: FxHashSet<u32>,
     contestants: Vec<(String, Vec<Sums>)>,
+    answers: Option<Vec<Answer>>,
 }
 
 /// One contestant at one cut-off.
@@ -153,22 +176,20 @@ struct Sums {
 }
 
 impl Tally {
-    pub(crate) fn new(cutoffs: &[usize]) -> Self {
+    pub(crate) fn new(cutoffs: &[usize], answers: bool) -> Self {
         let cutoffs = cutoffs.to_vec();
         Tally {
             cutoffs,
             catalogue: Catalogue::default(),
             users: FxHashSet::default(),
             contestants: Vec::new(),
+            answers: answers.then(Vec::new),
         }
     }
 
-    /// What the fold's answers are seen beside.
-    pub(crate) fn catalogue(&mut self, history: &History, touched: &Touched, known: &[u32]) {
-        let id = |row: u32| history.entities()[row as usize].1;
-        let user = |row: u32| history.users()[row as usize];
-        let pairs = touched.pairs().map(|(who, what)| (user(who), id(what)));
-        self.catalogue = Catalogue::new(known.iter().map(|row| id(*row)), pairs);
+    /// What the answers that follow are seen beside.
+    pub(crate) fn catalogue(&mut self, catalogue: Catalogue) {
+        self.catalogue = catalogue;
     }
 
     /// Takes one contestant's answers to the questions of a fold.
@@ -182,6 +203,15 @@ impl Tally {
         let stride = questions.len().div_ceil(DIVERSITY_SAMPLE).max(1);
         for (number, (question, slate)) in questions.iter().zip(slates).enumerate() {
             self.users.insert(question.user);
+            if let Some(answers) = &mut self.answers {
+                answers.push(Answer {
+                    name: name.to_owned(),
+                    user: question.user,
+                    now: question.now,
+                    shown: slate.clone(),
+                    relevant: question.relevant.clone(),
+                });
+            }
             let hits: Vec<bool> =
                 slate.iter().map(|row| question.relevant.binary_search(row).is_ok()).collect();
             let ids: Vec<EntityId> = slate.iter().map(|row| history.entities()[*row as usize].1).collect();
@@ -193,7 +223,7 @@ impl Tally {
                 let top = &ids[..ids.len().min(*k)];
                 sums.slates.note(&self.catalogue, top);
                 if number % stride == 0 {
-                    sums.slates.note_diversity(&self.catalogue, top);
+                    sums.slates.note_diversity(&mut self.catalogue, top);
                 }
             }
         }
@@ -222,6 +252,6 @@ impl Tally {
             Evaluation { name, at: at.collect() }
         };
         let evaluations = self.contestants.into_iter().map(evaluation).collect();
-        BacktestResult { evaluations, notes, seed }
+        BacktestResult { evaluations, notes, answers: self.answers.unwrap_or_default(), seed }
     }
 }

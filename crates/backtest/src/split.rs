@@ -1,6 +1,5 @@
 //! What is past and what is future: the cut of a history into what is learnt from and what is asked about.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -55,16 +54,6 @@ impl FromStr for Split {
     /// ```
     fn from_str(text: &str) -> Result<Self, SplitError> {
         Split::parse(text, |time| time.parse().ok().map(Timestamp::from_seconds))
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Split::At(time) => write!(f, "at:{}", time.millis()),
-            Split::Time(share) => write!(f, "time:{share}"),
-            Split::Last(share) => write!(f, "last:{share}"),
-        }
     }
 }
 

@@ -16,8 +16,9 @@ use crate::query::QueryArgs;
 use crate::score::ScoreArgs;
 use crate::serve::ServeArgs;
 use crate::train::TrainArgs;
+use crate::tune::TuneArgs;
 use crate::validate::ValidateArgs;
-use crate::{artifacts, backtest, evaluate, inspect, join, new, query, score, serve, train, validate};
+use crate::{artifacts, backtest, evaluate, inspect, join, new, query, score, serve, train, tune, validate};
 
 /// Recommendations for products: import what users did, serve, ask, look into the answers.
 #[derive(Debug, Parser)]
@@ -71,6 +72,9 @@ pub(crate) enum Command {
     /// List, show, promote, roll back and verify published models
     #[command(after_help = artifacts::HELP)]
     Artifacts(ArtifactsArgs),
+    /// Search for better settings of a recommender, on the past alone
+    #[command(after_help = tune::HELP)]
+    Tune(Box<TuneArgs>),
     /// Score the rows of a file with a model
     #[command(after_help = score::HELP)]
     Score(ScoreArgs),

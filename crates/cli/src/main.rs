@@ -19,6 +19,7 @@ mod serve;
 mod sink;
 mod target;
 mod train;
+mod tune;
 mod validate;
 
 use std::process::ExitCode;
@@ -62,6 +63,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Train(args) => train::run(*args).await,
         Command::Evaluate(args) => evaluate::run(*args).await,
         Command::Artifacts(args) => artifacts::run(args).await,
+        Command::Tune(args) => tune::run(*args).await,
         Command::Score(args) => score::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(args).await,

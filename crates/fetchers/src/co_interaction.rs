@@ -57,7 +57,10 @@ impl Neighbours {
         let roots: Vec<(u32, f32)> =
             roots.iter().filter_map(|(root, weight)| Some((self.row(*root)?, *weight))).collect();
         let cells = |row: u32| self.nearest.near(row);
-        let most = roots.iter().map(|(row, _)| cells(*row).len()).sum::<usize>().min(self.entities.len());
+        let most: usize = roots.iter().map(|(row, _)| cells(*row).len()).sum();
+        if most >= self.entities.len() / 4 {
+            return self.near_many(&roots);
+        }
         let mut sums: FxHashMap<u32, f32> = FxHashMap::with_capacity_and_hasher(most, Default::default());
         for (root, weight) in &roots {
             for (other, similarity) in cells(*root) {
@@ -68,6 +71,23 @@ impl Neighbours {
             sums.remove(root);
         }
         sums.into_iter().map(|(row, sum)| (self.entities[row as usize], sum)).collect()
+    }
+
+    /// The same where much of the corpus is near: an array of all entities is quicker than a table of some.
+    fn near_many(&self, roots: &[(u32, f32)]) -> Vec<(EntityId, f32)> {
+        // Nothing that is added gives back a negative zero, so that it marks what no root is near to.
+        const UNTOUCHED: f32 = -0.0;
+        let mut sums = vec![UNTOUCHED; self.entities.len()];
+        for (root, weight) in roots {
+            for (other, similarity) in self.nearest.near(*root) {
+                sums[*other as usize] += weight * similarity;
+            }
+        }
+        for (root, _) in roots {
+            sums[*root as usize] = UNTOUCHED;
+        }
+        let touched = sums.iter().zip(&self.entities).filter(|(sum, _)| sum.to_bits() != UNTOUCHED.to_bits());
+        touched.map(|(sum, id)| (*id, *sum)).collect()
     }
 
     fn row(&self, entity: EntityId) -> Option<u32> {
@@ -126,6 +146,31 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_near_many_roots_is_the_sum_over_them_whichever_way_it_is_summed(
+            users in prop::collection::vec(prop::collection::btree_map(0_u64..40, 0.1_f32..4.0, 0..8), 1..20),
+            roots in prop::collection::btree_map(0_u64..45, 0.0_f32..2.0, 0..10),
+        ) {
+            let mut all = Baskets::default();
+            for user in &users {
+                all.push(user.iter().map(|(id, weight)| (EntityId(*id), *weight)));
+            }
+            let found = of(all, 1.0, 100);
+            let mut expected = std::collections::BTreeMap::<u64, f32>::new();
+            for (root, weight) in &roots {
+                for (other, similarity) in near(&found, *root) {
+                    *expected.entry(other).or_default() += weight * similarity;
+                }
+            }
+            expected.retain(|id, _| !roots.contains_key(id));
+            let ids: Vec<(EntityId, f32)> = roots.iter().map(|(id, weight)| (EntityId(*id), *weight)).collect();
+            let rows: Vec<(u32, f32)> = ids.iter().filter_map(|(id, w)| Some((found.row(*id)?, *w))).collect();
+            for sums in [found.near_all(&ids), found.near_many(&rows)] {
+                let sums: std::collections::BTreeMap<u64, f32> = sums.into_iter().map(|(id, sum)| (id.0, sum)).collect();
+                prop_assert_eq!(&sums, &expected);
+            }
+        }
+
         #[test]
         fn it_agrees_with_the_definition(
             users in prop::collection::vec(prop::collection::btree_map(0_u64..12, 0.1_f32..4.0, 0..8), 0..20),

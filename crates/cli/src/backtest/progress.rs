@@ -6,7 +6,7 @@ use recommend_backtest::Progress;
 
 /// One bar for the part that runs.
 #[derive(Default)]
-pub(super) struct Bars(Mutex<Option<ProgressBar>>);
+pub(crate) struct Bars(Mutex<Option<ProgressBar>>);
 
 impl Progress for Bars {
     fn begin(&self, part: &str, steps: u64) {

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use recommend_backtest::{History, HistoryBuilder};
 use recommend_core::{EntityId, IdCodec, Name, Timestamp, UserId};
+use rustc_hash::FxHashMap;
 
 use super::args::InputArgs;
 use crate::exit::Usage;
@@ -20,7 +21,7 @@ const FIELDS: &[&str] = &["user", "entity", "kind", "time", "value", "corpus"];
 const ROWS_PER_TICK: u64 = 4_096;
 
 /// What makes the ids of a backtest. Nobody sees them, so that the key may be known.
-pub(super) fn codec() -> IdCodec {
+pub(crate) fn codec() -> IdCodec {
     IdCodec::new([0; 16])
 }
 
@@ -29,7 +30,23 @@ pub(super) fn codec() -> IdCodec {
 ///
 /// # Errors
 /// When a file cannot be read, a column is missing, or nothing is left.
-pub(super) fn history(input: &InputArgs, corpus: &Name, label_kinds: &[Name]) -> Result<History> {
+pub(crate) fn history(input: &InputArgs, corpus: &Name, label_kinds: &[Name]) -> Result<History> {
+    read(input, corpus, label_kinds, false).map(|(history, _)| history)
+}
+
+/// The strings of ids, where they are wanted.
+pub(super) type Strings = FxHashMap<u64, Box<str>>;
+
+/// The same, with the strings of all ids if `strings` says so.
+///
+/// # Errors
+/// As [`history`].
+pub(super) fn read(
+    input: &InputArgs,
+    corpus: &Name,
+    label_kinds: &[Name],
+    strings: bool,
+) -> Result<(History, Strings)> {
     let options =
         TableOptions { format: input.format, delimiter: input.delimiter, missing: input.missing.clone() };
     let mut reader = Reader {
@@ -39,6 +56,7 @@ pub(super) fn history(input: &InputArgs, corpus: &Name, label_kinds: &[Name]) ->
         corpora: Names::default(),
         kinds: Names::default(),
         builder: History::builder(),
+        strings: strings.then(Strings::default),
     };
     let (mut rows, mut faults, mut first) = (0_u64, 0_u64, None);
     for path in &input.files {
@@ -81,7 +99,7 @@ pub(super) fn history(input: &InputArgs, corpus: &Name, label_kinds: &[Name]) ->
     if faults > 0 {
         eprintln!("warning: {faults} of {rows} rows cannot be read and are left out; the first: {first}");
     }
-    Ok(reader.builder.build())
+    Ok((reader.builder.build(), reader.strings.unwrap_or_default()))
 }
 
 struct Reader {
@@ -91,6 +109,7 @@ struct Reader {
     corpora: Names,
     kinds: Names,
     builder: HistoryBuilder,
+    strings: Option<Strings>,
 }
 
 impl Reader {
@@ -124,8 +143,8 @@ impl Reader {
         let [user, entity, kind, time, value, corpus] = &self.bound[..] else {
             return Err(Fault::new("row", "was read before its table was bound"));
         };
-        let user = self.id("user", user.get(table))?;
-        let entity = self.id("entity", entity.get(table))?;
+        let user = id(&self.codec, &mut self.strings, "user", user.get(table))?;
+        let entity = id(&self.codec, &mut self.strings, "entity", entity.get(table))?;
         let kind = self.kinds.get("kind", kind.get(table))?;
         let corpus = self.corpora.get("corpus", corpus.get(table))?;
         let time: Option<Timestamp> =
@@ -135,11 +154,15 @@ impl Reader {
         self.builder.push(UserId(user), &corpus, EntityId(entity), &kind, time, value);
         Ok(())
     }
+}
 
-    fn id(&self, field: &str, cell: Cell<'_>) -> Result<u64, Fault> {
-        let text = cell.text().ok_or_else(|| Fault::new(field, "is missing"))?;
-        self.codec.encode(&text).map_err(|error| Fault::new(field, error))
+fn id(codec: &IdCodec, strings: &mut Option<Strings>, field: &str, cell: Cell<'_>) -> Result<u64, Fault> {
+    let text = cell.text().ok_or_else(|| Fault::new(field, "is missing"))?;
+    let id = codec.encode(&text).map_err(|error| Fault::new(field, error))?;
+    if let Some(strings) = strings {
+        strings.entry(id).or_insert_with(|| text.into());
     }
+    Ok(id)
 }
 
 /// The times of the first and the last interaction, for people.

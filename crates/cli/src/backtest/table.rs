@@ -2,9 +2,12 @@
 
 use recommend_backtest::{AtCutoff, BacktestResult, History};
 use recommend_training::Metric;
+use recommend_training::metrics::Interval;
 
 use super::args::BacktestArgs;
+use super::compare;
 use super::read::span;
+use crate::import::time;
 use crate::render::{Paint, count, table};
 
 const METRICS: [(&str, Metric); 6] = [
@@ -20,39 +23,65 @@ const METRICS: [(&str, Metric); 6] = [
 pub(super) fn show(args: &BacktestArgs, result: &BacktestResult, history: &History) -> String {
     let (notes, paint) = (&result.notes, Paint::auto());
     let n = |n: usize| count(n as u64);
+    let folds = match notes.folds {
+        1 => String::new(),
+        folds => format!("; {folds} folds, {} questions", n(notes.questions)),
+    };
     let mut text = format!(
-        "{} interactions, {}; {} entities known at the split\n{} users with {} relevant entities, {} of the questions \
-         without any history{}\n",
+        "{} interactions, {}; asked at {}, with {} entities known\n{} users with {} relevant entities, {} of the \
+         questions without any history{folds}\n",
         n(history.events().len()),
         span(history),
+        time::show(notes.split),
         n(notes.entities),
         n(notes.users),
         n(notes.relevant),
         n(notes.cold),
-        if notes.folds > 1 {
-            format!("; {} folds, {} questions", notes.folds, n(notes.questions))
-        } else {
-            String::new()
-        },
     );
     if notes.unknown > 0 {
         text.push_str(&format!(
             "{} of what people turned to nobody had touched before the split{}\n",
             n(notes.unknown),
-            if args.settings().is_ok_and(|s| s.known_only) {
-                "; it is left out"
-            } else {
-                "; it counts as not found"
-            }
+            if args.test.known_entities { "; it is left out" } else { "; it counts as not found" }
         ));
     }
     text.push_str(&format!("recent-popularity looks back {}\n", days(notes.recent.as_secs_f64())));
-    for at in 0..result.evaluations.first().map_or(0, |evaluation| evaluation.at.len()) {
+    let places = result.evaluations.first().map(|evaluation| evaluation.at.as_slice()).unwrap_or_default();
+    let cutoffs = args.cutoffs();
+    for (at, _) in places.iter().enumerate().filter(|(_, place)| cutoffs.contains(&place.k)) {
         text.push('\n');
-        text.push_str(&cutoff(result, at, args.seed, paint));
+        text.push_str(&cutoff(result, at, args.test.seed, paint));
+        text.push_str("\n\n");
+        text.push_str(&comparisons(result, at, places[at].k, paint));
         text.push('\n');
     }
     text.trim_end().to_owned()
+}
+
+/// What the recommender is better by than each of the others.
+fn comparisons(result: &BacktestResult, at: usize, k: usize, paint: Paint) -> String {
+    let mut header = vec![format!("at {k}, the recommender is better by")];
+    for (name, _) in compare::COMPARED {
+        header.extend([name.to_owned(), "95 %".to_owned(), "p".to_owned()]);
+    }
+    let rows: Vec<Vec<String>> = compare::all(result, at)
+        .iter()
+        .map(|comparison| {
+            let mut cells = vec![format!("than {}", comparison.other)];
+            for by in &comparison.by {
+                let Interval { mean, low, high } = by.difference;
+                let text = format!("{mean:+.4}");
+                // In bold what is not chance: the whole interval lies on one side of zero.
+                let sure = low > 0.0 || high < 0.0;
+                cells.push(if sure { paint.bold(&text) } else { text });
+                cells.push(format!("[{low:+.4}, {high:+.4}]"));
+                cells.push(format!("{:.4}", by.p_value));
+            }
+            cells
+        })
+        .collect();
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    table(&header, &rows, &(1..header.len()).collect::<Vec<_>>())
 }
 
 fn days(seconds: f64) -> String {

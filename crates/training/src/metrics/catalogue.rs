@@ -11,6 +11,8 @@ pub struct Catalogue {
     touched_by: FxHashMap<EntityId, Vec<UserId>>,
     /// Each entity's popularity percentile: the share of entities with fewer users, ties counted half.
     percentile: FxHashMap<EntityId, f64>,
+    /// Similarities that were asked for: slates share much.
+    cosines: FxHashMap<(EntityId, EntityId), f64>,
 }
 
 /// What has been recommended so far, and how it looks beside a [`Catalogue`].
@@ -66,12 +68,23 @@ impl Catalogue {
                 (*entity, (below + up_to) as f64 / 2.0 / counts.len() as f64)
             })
             .collect();
-        Catalogue { users: users.len(), touched_by, percentile }
+        Catalogue { users: users.len(), touched_by, percentile, cosines: FxHashMap::default() }
     }
 
     /// How many entities could be recommended.
     pub fn entities(&self) -> usize {
         self.touched_by.len()
+    }
+
+    /// The cosine of two entities' sets of users, kept for the next time.
+    fn similarity(&mut self, a: EntityId, b: EntityId) -> f64 {
+        let pair = (a.min(b), a.max(b));
+        if let Some(known) = self.cosines.get(&pair) {
+            return *known;
+        }
+        let cosine = self.cosine(a, b);
+        self.cosines.insert(pair, cosine);
+        cosine
     }
 
     fn cosine(&self, a: EntityId, b: EntityId) -> f64 {
@@ -109,10 +122,10 @@ impl Slates {
 
     /// Notes how unlike each other the things are that one user was recommended. That goes through the users of each
     /// pair, so that a sample of the users may do.
-    pub fn note_diversity(&mut self, catalogue: &Catalogue, top: &[EntityId]) {
+    pub fn note_diversity(&mut self, catalogue: &mut Catalogue, top: &[EntityId]) {
         for (at, entity) in top.iter().enumerate() {
             for other in &top[..at] {
-                self.diversity.add(1.0 - catalogue.cosine(*entity, *other));
+                self.diversity.add(1.0 - catalogue.similarity(*entity, *other));
             }
         }
     }
@@ -146,13 +159,13 @@ mod tests {
     fn a_catalogue_knows_what_is_popular_and_alike() {
         let id = EntityId;
         let touched = [(1, 10), (2, 10), (3, 10), (4, 10), (1, 11), (2, 11), (3, 12)];
-        let catalogue = Catalogue::new(
+        let mut catalogue = Catalogue::new(
             [10, 11, 12, 13].map(id),
             touched.map(|(user, entity)| (UserId(user), id(entity))),
         );
         let mut slates = Slates::default();
         slates.note(&catalogue, &[id(10), id(11)]);
-        slates.note_diversity(&catalogue, &[id(10), id(11)]);
+        slates.note_diversity(&mut catalogue, &[id(10), id(11)]);
         assert_eq!(slates.coverage(&catalogue), 0.5);
         assert!((slates.novelty() - (0.0 + 1.0) / 2.0).abs() < 1e-12, "all four, then two of four users");
         assert!((slates.popularity_bias() - (0.875 + 0.625) / 2.0).abs() < 1e-12);
