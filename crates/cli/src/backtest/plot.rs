@@ -20,6 +20,9 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 0, 0),
 ];
 
+/// A cut-off, and the mean there with the ends of its interval.
+type Point = (f64, [f64; 3]);
+
 /// Draws.
 ///
 /// # Errors
@@ -44,7 +47,7 @@ fn panel(
     metric: Metric,
     seed: u64,
 ) -> Result<()> {
-    let lines: Vec<(&Evaluation, Vec<(f64, [f64; 3])>)> =
+    let lines: Vec<(&Evaluation, Vec<Point>)> =
         result.evaluations.iter().map(|evaluation| (evaluation, points(evaluation, metric, seed))).collect();
     let all = || lines.iter().flat_map(|(_, points)| points);
     let most = all().map(|(_, [_, _, high])| *high).fold(0.0, f64::max) * 1.05;
@@ -81,7 +84,7 @@ fn panel(
 }
 
 /// For each cut-off the mean and its interval.
-fn points(evaluation: &Evaluation, metric: Metric, seed: u64) -> Vec<(f64, [f64; 3])> {
+fn points(evaluation: &Evaluation, metric: Metric, seed: u64) -> Vec<Point> {
     let point = |at: &recommend_backtest::AtCutoff| {
         let interval = at.interval(metric, seed);
         (at.k as f64, [interval.mean, interval.low, interval.high])

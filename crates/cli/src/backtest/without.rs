@@ -82,10 +82,7 @@ impl Without {
             Without::Fetcher(name) => {
                 remove(&mut left.fetchers, "fetcher", name)?;
                 if left.fetchers.is_empty() {
-                    return Err(format!(
-                        "{:?} is the only fetcher; without it there is nothing to rank",
-                        name
-                    ));
+                    return Err(format!("{name:?} is the only fetcher; without it there is nothing to rank"));
                 }
                 let provided = format!("{name}.");
                 let gone = |feature: &str| feature.starts_with(&provided);
