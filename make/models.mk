@@ -1,5 +1,5 @@
 # Training with XGBoost: its library and libclang come from PyPI, so that no compiler of C++ is needed.
-TRAIN_ENV = XGBOOST_LIB_DIR="$(XGBOOST_LIB)" LIBCLANG_PATH="$(CURDIR)/$(XGBOOST)/clang/native" \
+TRAIN_ENV = XGBOOST_LIB_DIR="$(XGBOOST_LIB)" LD_LIBRARY_PATH="$(XGBOOST_LIB)" LIBCLANG_PATH="$(CURDIR)/$(XGBOOST)/clang/native" \
   BINDGEN_EXTRA_CLANG_ARGS="-I$(shell $(CC) -print-file-name=include)"
 
 .PHONY: train-xgboost test-xgboost peers-training airflow-test

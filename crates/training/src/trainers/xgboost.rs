@@ -170,7 +170,7 @@ fn boost(
     Ok((booster, chosen))
 }
 
-/// XGBoost stops by the metric that it names last; here there is one, unless the spec gives several.
+/// The metric to stop by: there is one.
 fn last(values: std::collections::HashMap<String, f32>) -> (String, f32) {
     values.into_iter().max_by(|a, b| a.0.cmp(&b.0)).unwrap_or_default()
 }

@@ -71,11 +71,12 @@ impl Parameters {
             return Err(wrong("objective", reason));
         }
         let graded = kind == ModelKind::XgboostRanker && objective != "rank:map";
-        let mut passed = vec![
-            ("objective".to_owned(), objective),
-            ("seed".to_owned(), spec.seed.to_string()),
-            ("eval_metric".to_owned(), metric(spec.metric, kind)),
-        ];
+        let mut passed =
+            vec![("objective".to_owned(), objective), ("seed".to_owned(), spec.seed.to_string())];
+        // XGBoost collects metrics, and one has to say when to stop.
+        if !settings.contains_key("eval_metric") {
+            passed.push(("eval_metric".to_owned(), metric(spec.metric, kind)));
+        }
         if !spec.monotone.is_empty() {
             passed.push(("monotone_constraints".to_owned(), monotone(spec, train)));
         }
@@ -103,6 +104,12 @@ impl Parameters {
             let value = match value {
                 toml::Value::String(text) => text,
                 toml::Value::Boolean(yes) => u8::from(yes).to_string(),
+                toml::Value::Array(_) | toml::Value::Table(_) => {
+                    let reason =
+                        "must be one value; write lists as XGBoost does, in a string: \"[[0, 1], [2]]\""
+                            .to_owned();
+                    return Err(TrainError::Setting { name: spec.name.clone(), key, reason });
+                }
                 other => other.to_string(),
             };
             self.passed.push((key, value));
