@@ -6,7 +6,6 @@ pub mod evaluate;
 pub mod join;
 mod learn;
 pub mod metrics;
-pub mod metrics;
 pub mod off_policy;
 pub mod spec;
 pub mod trainers;

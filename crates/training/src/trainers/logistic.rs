@@ -3,7 +3,7 @@
 //! Minimises `Σ wᵢ·log(1 + exp(−yᵢ·mᵢ)) + l2/2·‖β‖²` over weights β and an unpenalised bias, where `mᵢ` is the sum of a
 //! row's weighted columns: scikit-learn's objective with `C = 1/l2`. The optimiser is `argmin`'s L-BFGS (Liu and Nocedal,
 //! Mathematical Programming 1989) over a loss of our own: `smartcore`'s logistic regression takes no weights for rows,
-//! stops only when the gradient of the *summed* loss is below 1e-8, and takes many times as long (the benches compare).
+//! stops only when the gradient of the *summed* loss is below 1e-8.
 
 mod design;
 mod loss;

@@ -150,7 +150,7 @@ impl BoundRows<'_> {
     /// What is wrong with it.
     pub(super) fn row(&mut self, table: &dyn Table, ids: &mut IdBatch) -> Result<(), Fault> {
         let cell =
-            |bound: &Bound| -> Option<String> { bound.get(table).text().map(|text| text.into_owned()) };
+            |bound: &Bound| -> Option<String> { bound.get(table).text().map(std::borrow::Cow::into_owned) };
         let (user, entity) =
             (id("user", self.fields.user.get(table))?, id("entity", self.fields.entity.get(table))?);
         let time =
