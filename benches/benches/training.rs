@@ -165,7 +165,8 @@ fn smartcore(report: &mut Report, train: &Dataset, validation: &Dataset) {
         })
         .collect();
     let standard = |value: f32, column: usize| (f64::from(value) - moments[column].0) / moments[column].1;
-    let rows = part.matrix().rows().into_iter();
+    let matrix = part.matrix();
+    let rows = matrix.rows().into_iter();
     let rows: Vec<Vec<f64>> = rows
         .map(|row| row.iter().enumerate().map(|(column, value)| standard(*value, column)).collect())
         .collect();

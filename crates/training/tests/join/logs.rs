@@ -33,7 +33,7 @@ pub(crate) fn request(number: u128, at: i64, items: usize) -> RequestLog {
         user: UserId((number % 7) as u64),
         corpus: Name::literal("channel"),
         source: Name::literal("browser"),
-        variant: (number % 4 == 0).then(|| Name::literal("treatment")),
+        variant: number.is_multiple_of(4).then(|| Name::literal("treatment")),
         model: if number.is_multiple_of(2) { "linear-v1".into() } else { "forest-v2".into() },
         features: FeatureMatrix::from_shape_fn((items, schema.len()), cells),
         schema: Arc::new(FeatureSchema::new(schema)),
