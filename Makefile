@@ -23,11 +23,11 @@ serve: ## the same, and leave it running
 	$(CARGO) run --release -q -p recommend -- demo --serve $(ARGS)
 
 test: $(VENV)/.stamp ## all tests, the Python client's among them
-	RECOMMEND_PYTHON="$(CURDIR)/$(VENV)/bin/python" $(CARGO) test --workspace --features recommend/training --quiet
+	RECOMMEND_PYTHON="$(CURDIR)/$(VENV)/bin/python" $(CARGO) test --workspace --quiet
 
 bench: ## all benches, or one: make bench BENCH=executor
 ifdef BENCH
-	$(CARGO) bench -q -p recommend-benches --bench $(BENCH) -- $(ARGS)
+	$(CARGO) bench -q -p recommend-benches $(CARGO_FEATURES) --bench $(BENCH) -- $(ARGS)
 else
 	$(CARGO) bench -q -p recommend-benches
 endif
@@ -38,7 +38,7 @@ fmt: ## formatting, checked
 	$(CARGO) fmt --all --check
 
 clippy: ## lints, warnings denied
-	$(CARGO) clippy --workspace --all-targets --features recommend/training --quiet -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 
 deny: ## licences, bans and sources of all dependencies
 	@$(CARGO) deny --version >/dev/null 2>&1 || { \

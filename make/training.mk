@@ -1,5 +1,9 @@
 # The learning loop: peers of the join, and the sample of the Open Bandit Dataset.
-.PHONY: obd
+.PHONY: obd test-training
+test-training: ## tests of the join: they build DataFusion, which takes minutes
+	$(CARGO) test -p recommend-training --features join
+	$(CARGO) test -p recommend --features training --test learn
+
 obd: .deps/obd/.stamp ## the Open Bandit sample: import, join, report, and a policy's value by inverse propensities
 	$(CARGO) build --release -p recommend --features training
 	$(PYTHON) benches/peers/obd.py
@@ -11,6 +15,7 @@ obd: .deps/obd/.stamp ## the Open Bandit sample: import, join, report, and a pol
 	@touch $@
 
 ifeq ($(BENCH),join)
+bench: export CARGO_FEATURES := --features join
 bench: .deps/peers-join/.stamp
 bench: export RECOMMEND_PEERS_PYTHON := $(CURDIR)/.deps/peers-join/bin/python
 endif
