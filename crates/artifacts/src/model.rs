@@ -2,7 +2,7 @@
 
 use recommend_core::{Model, Name};
 use recommend_models::xgboost::{Booster, LoadOptions, Output, XgboostModel};
-use recommend_models::{Regression, RegressionWeights};
+use recommend_models::{Logistic, RegressionWeights};
 use serde::{Deserialize, Serialize};
 
 /// What kind of model an artifact holds.
@@ -40,7 +40,7 @@ impl ModelKind {
             ModelKind::LogisticRegression => {
                 let weights: RegressionWeights =
                     serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-                Ok(Box::new(Regression::new(version, &weights).map_err(|error| error.to_string())?))
+                Ok(Box::new(Logistic::from_weights(version, &weights).map_err(|error| error.to_string())?))
             }
             ModelKind::XgboostClassifier | ModelKind::XgboostRanker => {
                 let output = match self.is_probability() {

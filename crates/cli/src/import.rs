@@ -89,7 +89,8 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
             shorthand(&mut args.files.map, "kind", args.kind.as_ref()).map_err(Usage)?;
             let ties = Ties::new(args.relation_add, args.relation_remove);
             let once = args.identical_rows == args::IdenticalRows::Once;
-            let records = InteractionRecords::new(args.files.map.clone(), args.files.times()?, ties, once);
+            let records =
+                InteractionRecords::new(args.files.map.clone(), args.files.read.times()?, ties, once);
             import_files(sink, args.files, records.map_err(Usage)?).await
         }
         ImportCommand::Entities(mut args) => {
@@ -97,15 +98,20 @@ pub(crate) async fn run(args: ImportArgs) -> Result<Exit> {
             shorthand(&mut args.files.map, "corpus", args.files.corpus.as_ref()).map_err(Usage)?;
             let all = args.all_attributes.then_some(args.except);
             let files = &args.files;
-            let records =
-                EntityRecords::new(files.map.clone(), files.times()?, args.attr, all, files.table_options());
+            let records = EntityRecords::new(
+                files.map.clone(),
+                files.read.times()?,
+                args.attr,
+                all,
+                files.read.table_options(),
+            );
             import_files(sink, args.files, records.map_err(Usage)?).await
         }
         ImportCommand::Relations(mut args) => {
             let sink = sink(&args.destination, args.files.dry_run).await?;
             shorthand(&mut args.files.map, "corpus", args.files.corpus.as_ref()).map_err(Usage)?;
             shorthand(&mut args.files.map, "kind", args.kind.as_ref()).map_err(Usage)?;
-            let records = RelationRecords::new(args.files.map.clone(), args.files.times()?);
+            let records = RelationRecords::new(args.files.map.clone(), args.files.read.times()?);
             import_files(sink, args.files, records.map_err(Usage)?).await
         }
         ImportCommand::Slack(args) => {

@@ -35,9 +35,7 @@ pub mod linear;
 pub mod xgboost;
 
 pub use explain::Explain;
-pub use linear::{
-    Cross, HandTuned, Linear, LinearError, Logistic, Regression, RegressionWeights, Transform, Weight,
-};
+pub use linear::{Cross, HandTuned, Linear, LinearError, Logistic, RegressionWeights, Transform, Weight};
 
 use recommend_core::Registry;
 

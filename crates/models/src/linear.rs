@@ -3,10 +3,10 @@
 //! It is what a use case starts on, before there is data to train with. The plan and its kernel are shared by the whole
 //! linear family: a trained regression is the same sum with learned weights and a link function behind it.
 
+mod cross;
 mod kernel;
 mod log1p;
 mod logistic;
-mod regression;
 mod settings;
 mod transform;
 
@@ -16,10 +16,10 @@ use recommend_core::{Component, ComponentError, Explanation, FeatureRows, Model,
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
+pub use cross::{Cross, RegressionWeights};
 use kernel::Plan;
 pub use logistic::Logistic;
 pub(crate) use logistic::LogisticSettings;
-pub use regression::{Cross, Regression, RegressionWeights};
 pub(crate) use settings::Settings;
 pub use transform::Transform;
 

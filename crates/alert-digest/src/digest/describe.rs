@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use recommend_text::{Documents, Rows, Tfidf};
 use rustc_hash::FxHashMap;
 
-use super::model::{Author, Cluster, Count, Example, Message, Period, Term, Trend};
+use super::model::{Author, Cluster, Count, Message, Period, Term, Trend};
 use super::options::Options;
 use super::template;
 
@@ -119,7 +119,7 @@ impl Describe<'_> {
     }
 
     /// One message of each of the most frequent kinds; if there are not enough kinds, others spread over the members.
-    fn examples_of(&self, kinds: &[Kind], members: &[u32]) -> Vec<Example> {
+    fn examples_of(&self, kinds: &[Kind], members: &[u32]) -> Vec<Message> {
         let wanted = self.options.examples.min(members.len());
         let mut chosen: Vec<u32> = kinds.iter().take(wanted).map(|kind| kind.first).collect();
         let rest = (0..wanted).map(|at| members[(at * members.len() + members.len() / 2) / wanted]);
@@ -133,23 +133,17 @@ impl Describe<'_> {
     }
 
     /// Some of these messages, spread over them.
-    pub(super) fn examples(&self, members: &[u32]) -> Vec<Example> {
+    pub(super) fn examples(&self, members: &[u32]) -> Vec<Message> {
         let wanted = self.options.examples.min(members.len());
         let mut chosen: Vec<u32> = (0..wanted).map(|at| members[at * members.len() / wanted]).collect();
         chosen.sort_unstable_by_key(|member| (self.time(*member), *member));
         chosen.into_iter().map(|member| self.example(member)).collect()
     }
 
-    fn example(&self, at: u32) -> Example {
+    /// A message that stands for others in a report: its text is cut.
+    fn example(&self, at: u32) -> Message {
         let message = &self.messages[at as usize];
-        Example {
-            id: message.id.clone(),
-            time: message.time,
-            text: shortened(&message.text, self.options.example_chars),
-            channel: message.channel.clone(),
-            author: message.author.clone(),
-            permalink: message.permalink.clone(),
-        }
+        Message { text: shortened(&message.text, self.options.example_chars), ..message.clone() }
     }
 
     /// How many of these messages fell into each part of the period.

@@ -16,7 +16,7 @@ pub enum Author {
 /// One message, as it was posted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// What the source calls it: Slack's `ts`, a line number; it comes back in [`Example::id`].
+    /// What the source calls it: Slack's `ts`, a line number; it comes back with the examples of a cluster.
     pub id: String,
     /// When it was posted, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,27 +39,6 @@ impl Message {
     pub fn new(id: impl Into<String>, text: impl Into<String>) -> Self {
         Message { id: id.into(), text: text.into(), ..Message::default() }
     }
-}
-
-/// A message that stands for others in a report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Example {
-    /// [`Message::id`].
-    pub id: String,
-    /// When it was posted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub time: Option<Timestamp>,
-    /// What it says, cut to [`Options::example_chars`](super::Options::example_chars).
-    pub text: String,
-    /// Where it was posted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<String>,
-    /// Who posted it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<Author>,
-    /// A link that opens it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub permalink: Option<String>,
 }
 
 /// How often something occurs in a cluster.
@@ -127,11 +106,11 @@ pub struct Cluster {
     /// What the messages have in common, with `<*>` where they differ.
     pub template: String,
     /// The message that is nearest to all others.
-    pub medoid: Example,
+    pub medoid: Message,
     /// The words that tell it from the other clusters, heaviest first.
     pub terms: Vec<Term>,
     /// Some of its messages, as different as can be, oldest first.
-    pub examples: Vec<Example>,
+    pub examples: Vec<Message>,
     /// Where they were posted, most frequent first.
     pub channels: Vec<Count>,
     /// Who posted them (id or name), most frequent first.
@@ -158,7 +137,7 @@ pub struct Noise {
     /// Messages per bucket, as in [`Cluster::sparkline`].
     pub sparkline: Vec<u32>,
     /// Some of them, spread over the period, oldest first.
-    pub examples: Vec<Example>,
+    pub examples: Vec<Message>,
 }
 
 /// A period of messages in short.

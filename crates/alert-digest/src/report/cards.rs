@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::plot::{spark, time};
-use crate::digest::{Author, Cluster, Count, Example, Noise, Trend};
+use crate::digest::{Author, Cluster, Count, Message, Noise, Trend};
 use crate::slack::result::grouped;
 
 /// A cluster, in the colour that it has in the timeline.
@@ -70,7 +70,7 @@ pub(super) fn noise(noise: &Noise) -> Markup {
     }
 }
 
-fn example(example: &Example) -> Markup {
+fn example(example: &Message) -> Markup {
     html! {
         li {
             div.head.small.soft {

@@ -10,11 +10,9 @@ use recommend_core::{Name, duration};
 
 use super::without::Without;
 use crate::exit::Usage;
-use crate::import::args::delimiter;
-use crate::import::condition::Condition;
+use crate::import::args::ReadArgs;
 use crate::import::mapping::Assignment;
-use crate::import::table::Format;
-use crate::import::time::{self, TimeUnit};
+use crate::import::time;
 
 /// What is shown at the end of `recommend backtest --help`.
 pub(crate) const HELP: &str = "\
@@ -130,24 +128,8 @@ pub(crate) struct InputArgs {
     /// that is not mapped is read from the column of its own name, if there is one
     #[arg(long, value_name = "FIELD=COLUMN")]
     pub(crate) map: Vec<Assignment>,
-    /// Read only rows where COLUMN=VALUE or COLUMN!=VALUE; several must all hold
-    #[arg(long = "where", value_name = "COLUMN=VALUE")]
-    pub(crate) conditions: Vec<Condition>,
-    /// The files' format [default: by their names]
-    #[arg(long)]
-    pub(crate) format: Option<Format>,
-    /// What separates the cells of a CSV
-    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
-    pub(crate) delimiter: Option<u8>,
-    /// A word that stands for a missing value, besides the empty cell
-    #[arg(long, value_name = "WORD", default_values = ["NA", "NULL", "null"])]
-    pub(crate) missing: Vec<String>,
-    /// What numbers mean as times
-    #[arg(long, default_value = "auto")]
-    pub(crate) time_unit: TimeUnit,
-    /// The zone of times that do not say: UTC, Europe/Berlin, +02:00
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    pub(crate) timezone: String,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 }
 
 fn split(text: &str) -> Result<Split, String> {

@@ -12,8 +12,8 @@ use crate::import::mapping::{Assignment, Bound, Mapping, Selection};
 use crate::import::progress::Bar;
 use crate::import::rejects::Fault;
 use crate::import::short;
-use crate::import::table::{Cell, Table, TableError, TableOptions, open};
-use crate::import::time::{TimeRule, show, zone};
+use crate::import::table::{Cell, Table, TableError, open};
+use crate::import::time::{TimeRule, show};
 use crate::import::values::{Names, number};
 
 const FIELDS: &[&str] = &["user", "entity", "kind", "time", "value", "corpus"];
@@ -47,10 +47,9 @@ pub(super) fn read(
     label_kinds: &[Name],
     strings: bool,
 ) -> Result<(History, Strings)> {
-    let options =
-        TableOptions { format: input.format, delimiter: input.delimiter, missing: input.missing.clone() };
+    let options = input.read.table_options();
     let mut reader = Reader {
-        times: TimeRule { unit: input.time_unit, zone: zone(&input.timezone).map_err(Usage)? },
+        times: input.read.times()?,
         codec: codec(),
         bound: Vec::new(),
         corpora: Names::default(),
@@ -64,7 +63,7 @@ pub(super) fn read(
         let mut selection = Selection::default();
         let bound = reader.bind(&input.map, corpus, label_kinds, &*table, &mut selection);
         bound.map_err(|reason| Usage(format!("{}: {reason}", path.display())))?;
-        let conditions = Conditions::bind(&input.conditions, &options.missing, &mut selection);
+        let conditions = Conditions::bind(&input.read.conditions, &options.missing, &mut selection);
         selection.apply(&mut *table)?;
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let bar = Bar::new(&short(&name), progress);

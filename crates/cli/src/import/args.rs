@@ -77,19 +77,10 @@ Examples:
   recommend import slack export.zip --data data --tenant acme
   recommend import slack ./export --to 127.0.0.1:50051 --tenant acme";
 
-/// Flags of all imports from tables.
+/// How a file is read as a table: flags of everything that reads one.
 #[derive(Debug, Args)]
-pub(crate) struct FileArgs {
-    /// CSV, TSV, JSON Lines (each also gzipped) or Parquet files
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// Where a field comes from: FIELD=COLUMN, or FIELD==CONSTANT
-    #[arg(long, value_name = "FIELD=COLUMN")]
-    pub(crate) map: Vec<Assignment>,
-    /// The corpus of the entities; short for --map corpus==NAME
-    #[arg(long, value_name = "NAME")]
-    pub(crate) corpus: Option<Name>,
-    /// Import only rows where COLUMN=VALUE or COLUMN!=VALUE; several must all hold
+pub(crate) struct ReadArgs {
+    /// Read only rows where COLUMN=VALUE or COLUMN!=VALUE; several must all hold
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
     pub(crate) conditions: Vec<Condition>,
     /// The files' format [default: by their names]
@@ -107,15 +98,9 @@ pub(crate) struct FileArgs {
     /// The zone of times that do not say: UTC, Europe/Berlin, +02:00
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub(crate) timezone: String,
-    /// Where rows go that cannot be imported [default: FILE.rejects.csv in the current folder]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) rejects: Option<PathBuf>,
-    /// Read and check everything, write nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
-impl FileArgs {
+impl ReadArgs {
     /// How to read times.
     ///
     /// # Errors
@@ -128,6 +113,28 @@ impl FileArgs {
     pub(crate) fn table_options(&self) -> TableOptions {
         TableOptions { format: self.format, delimiter: self.delimiter, missing: self.missing.clone() }
     }
+}
+
+/// Flags of all imports from tables.
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// CSV, TSV, JSON Lines (each also gzipped) or Parquet files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where a field comes from: FIELD=COLUMN, or FIELD==CONSTANT
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    pub(crate) map: Vec<Assignment>,
+    /// The corpus of the entities; short for --map corpus==NAME
+    #[arg(long, value_name = "NAME")]
+    pub(crate) corpus: Option<Name>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// Where rows go that cannot be imported [default: FILE.rejects.csv in the current folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rejects: Option<PathBuf>,
+    /// Read and check everything, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -202,7 +209,7 @@ pub(crate) struct SlackArgs {
     pub(crate) dry_run: bool,
 }
 
-pub(crate) fn delimiter(text: &str) -> Result<u8, String> {
+fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [b'\\', b't'] => Ok(b'\t'),
         [byte] => Ok(*byte),

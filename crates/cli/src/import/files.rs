@@ -29,14 +29,14 @@ impl Files {
         output: &mut Output,
         rejects: &mut Rejects,
     ) -> Result<()> {
-        let options = self.0.table_options();
+        let options = self.0.read.table_options();
         for path in &self.0.files {
             let (mut table, progress) = open(path, &options)?;
             let mut selection = Selection::default();
             records
                 .open(path, &*table, &mut selection)
                 .map_err(|reason| Usage(format!("{}: {reason}", path.display())))?;
-            let conditions = Conditions::bind(&self.0.conditions, &options.missing, &mut selection);
+            let conditions = Conditions::bind(&self.0.read.conditions, &options.missing, &mut selection);
             selection.apply(&mut *table)?;
             let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             let bar = Bar::new(&short(&name), progress);

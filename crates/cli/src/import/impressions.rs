@@ -141,8 +141,8 @@ fn read(
     rejects: &mut Rejects,
     sender: &mpsc::Sender<Made>,
 ) -> Result<u64> {
-    let options = args.files.table_options();
-    let rows = Rows::new(args, corpus, tenant, args.files.times()?).map_err(Usage)?;
+    let options = args.files.read.table_options();
+    let rows = Rows::new(args, corpus, tenant, args.files.read.times()?).map_err(Usage)?;
     let mut read = 0;
     for path in &args.files.files {
         let (mut table, progress) = open(path, &options)?;
@@ -150,7 +150,7 @@ fn read(
         let mut bound = rows
             .bind(&*table, &mut selection)
             .map_err(|reason| Usage(format!("{}: {reason}", path.display())))?;
-        let conditions = Conditions::bind(&args.files.conditions, &options.missing, &mut selection);
+        let conditions = Conditions::bind(&args.files.read.conditions, &options.missing, &mut selection);
         selection.apply(&mut *table)?;
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let bar = Bar::new(&short(&name), progress);

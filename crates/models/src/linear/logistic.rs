@@ -1,14 +1,17 @@
-//! Logistic regression: the linear model's sum through the logistic function.
+//! Logistic regression: the linear model's sum, and products of pairs of features, through the logistic function.
 
 use recommend_core::{BuildError, ComponentError, Explanation, FeatureRows, Model, Name};
 use serde::Deserialize;
 
-use super::{Linear, Settings};
+use super::cross::Product;
+use super::{Linear, LinearError, RegressionWeights, Settings};
 use crate::xgboost::sigmoid;
 
-/// A linear model whose score is a probability: `1 / (1 + exp(-raw))`, where `raw` is the score of the [`Linear`] inside.
+/// A linear model whose score is a probability: `1 / (1 + exp(-raw))`, where `raw` is the score of the [`Linear`] inside,
+/// plus `Σ weight × t₁(x₁) × t₂(x₂)` for trained products of pairs; a product with a missing side is nothing.
 ///
-/// Probabilities that would round to 0 or 1 still rank by [`Logistic::margins`]. Contributions explain the raw score.
+/// Probabilities that would round to 0 or 1 still rank by [`Logistic::margins`]. Contributions explain the raw score; each
+/// side of a product has half of it.
 ///
 /// ```
 /// use recommend_core::{FeatureRows, Model};
@@ -27,12 +30,24 @@ use crate::xgboost::sigmoid;
 #[derive(Debug, Clone)]
 pub struct Logistic {
     linear: Linear,
+    crosses: Vec<Product>,
 }
 
 impl Logistic {
     /// The regression with these weights.
     pub fn new(linear: Linear) -> Self {
-        Logistic { linear }
+        Logistic { linear, crosses: Vec::new() }
+    }
+
+    /// The regression that training wrote; the version is `name` and a hash of the weights of single features.
+    ///
+    /// # Errors
+    /// [`LinearError`] for the first weight that does not fit, or a product of a feature without a weight.
+    pub fn from_weights(name: &str, weights: &RegressionWeights) -> Result<Self, LinearError> {
+        let linear = Linear::from_weights(name, weights.bias, weights.weights.iter().cloned())?;
+        let crosses =
+            weights.crosses.iter().map(|cross| Product::find(&linear, cross)).collect::<Result<_, _>>()?;
+        Ok(Logistic { linear, crosses })
     }
 
     /// The weighted sum of each row, before the logistic function.
@@ -40,7 +55,13 @@ impl Logistic {
     /// # Errors
     /// None; the signature is that of [`Model::score`].
     pub fn margins(&self, rows: &FeatureRows<'_>, margins: &mut [f32]) -> Result<(), ComponentError> {
-        self.linear.score(rows, margins)
+        self.linear.score(rows, margins)?;
+        if !self.crosses.is_empty() {
+            for (row, margin) in margins.iter_mut().enumerate() {
+                *margin = self.crosses.iter().fold(*margin, |sum, cross| sum + cross.of(rows, row));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -64,7 +85,15 @@ impl Model for Logistic {
     }
 
     fn explain(&self, rows: &FeatureRows<'_>, row: usize) -> Result<Explanation, ComponentError> {
-        self.linear.explain(rows, row)
+        let mut explained = self.linear.explain(rows, row)?;
+        for cross in &self.crosses {
+            let value = cross.of(rows, row);
+            explained.raw += value;
+            for column in cross.columns {
+                explained.contributions[column] += value / 2.0;
+            }
+        }
+        Ok(explained)
     }
 }
 
@@ -84,6 +113,50 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{Cross, Transform, Weight};
+
+    fn name(text: &'static str) -> Name {
+        Name::literal(text)
+    }
+
+    fn weights(cross: f32) -> RegressionWeights {
+        let weight = |feature, weight, transform| Weight { feature, weight, transform, missing: None };
+        let standard = Transform::Standardise { mean: 2.0, std: 4.0 };
+        RegressionWeights {
+            bias: 0.25,
+            weights: vec![
+                weight(name("a"), 0.5, standard.clone()),
+                weight(
+                    name("b"),
+                    1.0,
+                    Transform::Bucket { bounds: vec![0.0].into(), values: vec![-1.0, 1.0].into() },
+                ),
+            ],
+            crosses: vec![Cross {
+                features: [name("a"), name("b")],
+                transforms: [standard, Transform::Clip { min: -1.0, max: 1.0 }],
+                weight: cross,
+            }],
+        }
+    }
+
+    #[test]
+    fn weights_survive_json() {
+        let text = serde_json::to_string(&weights(0.75)).unwrap();
+        assert!(
+            text.contains(r#"{"feature":"a","weight":0.5,"transform":"standardise","mean":2.0,"std":4.0}"#),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<RegressionWeights>(&text).unwrap(), weights(0.75));
+    }
+
+    #[test]
+    fn a_product_of_a_feature_without_a_weight_is_refused() {
+        let mut lonely = weights(1.0);
+        lonely.weights.pop();
+        assert!(Logistic::from_weights("m", &lonely).unwrap_err().to_string().contains("weight of its own"));
+        assert!(Logistic::from_weights("m", &weights(f32::NAN)).is_err());
+    }
 
     proptest! {
         #[test]
@@ -99,6 +172,25 @@ mod tests {
                 let exact = 1.0 / (1.0 + (-f64::from(*raw)).exp());
                 prop_assert!((f64::from(*score) - exact).abs() < 1e-6);
                 prop_assert_eq!(model.explain(&rows, row).unwrap().raw, *raw);
+            }
+        }
+
+        #[test]
+        fn contributions_sum_to_the_raw_score_and_missing_sides_add_nothing(
+            a in prop_oneof![Just(f32::NAN), -9.0f32..9.0], b in prop_oneof![Just(f32::NAN), -9.0f32..9.0], w in -2.0f32..2.0,
+        ) {
+            let model = Logistic::from_weights("m", &weights(w)).unwrap();
+            let matrix = ndarray::array![[a, b]];
+            let rows = FeatureRows::new(matrix.view(), &[0, 1]);
+            let explained = model.explain(&rows, 0).unwrap();
+            let sum = explained.contributions.iter().fold(explained.bias, |sum, part| sum + part);
+            prop_assert!((sum - explained.raw).abs() < 1e-5);
+            let mut scores = [0.0];
+            model.score(&rows, &mut scores).unwrap();
+            prop_assert!((scores[0] - sigmoid(explained.raw)).abs() < 1e-6);
+            if a.is_nan() || b.is_nan() {
+                let plain = Logistic::from_weights("m", &weights(0.0)).unwrap();
+                prop_assert_eq!(plain.explain(&rows, 0).unwrap().raw, explained.raw);
             }
         }
     }

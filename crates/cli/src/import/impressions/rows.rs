@@ -311,7 +311,7 @@ mod tests {
     fn read(text: &str, flags: &[&str]) -> (Made, Vec<Fault>) {
         let fixed = ["x", "x.csv", "--data", "d", "--tenant", "t", "--source", "home", "--corpus", "item"];
         let Flags { args } = Flags::parse_from(fixed.iter().chain(flags));
-        let times = args.files.times().unwrap();
+        let times = args.files.read.times().unwrap();
         let rows = Rows::new(&args, Name::literal("item"), TenantId(1), times).unwrap();
         let (_folder, mut table) = table("x.csv", text.as_bytes());
         let mut selection = Selection::default();

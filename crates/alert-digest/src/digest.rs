@@ -13,6 +13,6 @@ mod template;
 mod trend;
 
 pub use build::digest;
-pub use model::{Author, Cluster, Count, Digest, Example, Message, Noise, Period, Term, Trend};
+pub use model::{Author, Cluster, Count, Digest, Message, Noise, Period, Term, Trend};
 pub use options::{Algorithm, DigestError, Options, Sensitivity};
 pub use summarizer::{Summarizer, SummaryError, summarize};
