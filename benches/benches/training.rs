@@ -145,7 +145,7 @@ fn versus(
     Ok(())
 }
 
-/// The logistic regression of smartcore, on a fiftieth of the rows: on all of them it does not come to an end in minutes.
+/// The logistic regression of smartcore, on a fiftieth of the rows: its matrix is one of owned rows of f64.
 fn smartcore(report: &mut Report, train: &Dataset, validation: &Dataset) {
     use smartcore::linalg::basic::matrix::DenseMatrix;
     use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
