@@ -22,8 +22,14 @@ pub struct RequestLog {
     pub corpus: Name,
     /// The part of the product.
     pub source: Name,
-    /// The arm of an experiment, if any.
+    /// The experiment that the user is in, if any.
+    pub experiment: Option<Name>,
+    /// The arm of it whose recommender ran; none when two rankings were interleaved.
     pub variant: Option<Name>,
+    /// The request that the user saw the answer of, when this is the run of a shadow variant, which nobody saw.
+    pub shadow_of: Option<RequestId>,
+    /// When two rankings were interleaved, the variant that put each item there, in the order of `items`; else empty.
+    pub drafted: Vec<Name>,
     /// The model that scored.
     pub model: Arc<str>,
     /// The features of the columns of `features`.

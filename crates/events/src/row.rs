@@ -19,8 +19,12 @@ pub struct RequestRow {
     pub corpus: Name,
     /// The part of the product.
     pub source: Name,
-    /// The arm of an experiment, if any.
+    /// The experiment that the user was in, if any.
+    pub experiment: Option<Name>,
+    /// The arm of it, if any.
     pub variant: Option<Name>,
+    /// The request that the user saw the answer of, when this one is a shadow's.
+    pub shadow_of: Option<RequestId>,
     /// The model that scored.
     pub model: String,
     /// The hash of the feature schema.
@@ -60,6 +64,8 @@ pub struct ImpressionRow {
     pub fetchers: Vec<Name>,
     /// Whether it was part of the answer.
     pub shown: bool,
+    /// The variant that put it there, when two rankings were interleaved.
+    pub variant: Option<Name>,
     /// The names of the features.
     pub names: Arc<[Name]>,
     /// The features as they were scored; NaN is missing.

@@ -17,7 +17,9 @@
 //! | requests | `request` | binary(16) | the key; its hexadecimal digits are the id that the API returned |
 //! | | `time` | timestamp(ms, UTC) | as of when it was answered |
 //! | | `tenant`, `user` | u64 | pseudonyms |
-//! | | `variant` | string, null | the arm of an experiment |
+//! | | `experiment` | string, null | the experiment that the user was in (since version 2) |
+//! | | `variant` | string, null | the arm of it |
+//! | | `shadow_of` | binary(16), null | of a shadow's run: the request that the user saw the answer of (since version 2) |
 //! | | `model` | string | the model that scored |
 //! | | `schema` | u64 | hash of the feature schema |
 //! | | `limit`, `candidates`, `scored`, `returned` | u32 | counts |
@@ -29,7 +31,8 @@
 //! | | `entity` | u64 | what was recommended; a pseudonym in a corpus of people |
 //! | | `score`, `propensity` | f32 | after reranking |
 //! | | `fetchers` | list of string | who proposed it |
-//! | | `shown` | bool | whether it was part of the answer |
+//! | | `shown` | bool | whether it was part of the answer; never for a shadow's |
+//! | | `variant` | string, null | who put it there, when two rankings were interleaved (since version 2) |
 //! | | `f_<feature>` | f32 | as scored, bit by bit; NaN is missing, null is not in the request's schema |
 //! | interactions | `id` | binary(16) | the key: a row delivered twice is joined once |
 //! | | `request` | binary(16), null | the request whose impression it answers |
@@ -37,6 +40,9 @@
 //! | | `kind` | string | what was done |
 //! | | `time` | timestamp(ms, UTC) | when it was done |
 //! | | `value` | f32 | how much |
+//!
+//! A shadow's run is a row of `requests` of its own, with a key of its own: nobody saw its impressions, so no interaction
+//! answers them. Columns that came with a version are missing from the files of earlier ones, and read as null.
 //!
 //! Impressions and interactions join on (`request`, `entity`) within a corpus. Keys are 16 bytes rather than text:
 //! half the memory in a hash join, and equality is all that they are for. A feature that is missing is NaN rather than
@@ -49,7 +55,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use recommend_core::Name;
 
 /// The version of the tables that this release writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The key of the version in a file's metadata.
 pub const VERSION_KEY: &str = "recommend.log.version";
@@ -127,7 +133,9 @@ pub fn requests() -> SchemaRef {
         time(),
         number("tenant"),
         number("user"),
+        text("experiment").with_nullable(true),
         text("variant").with_nullable(true),
+        key("shadow_of").with_nullable(true),
         text("model"),
         number("schema"),
         count("limit"),
@@ -151,6 +159,7 @@ pub fn impressions(features: &[Name]) -> SchemaRef {
         float("propensity"),
         texts("fetchers"),
         Field::new("shown", DataType::Boolean, false),
+        text("variant").with_nullable(true),
     ];
     fields.extend(features.iter().map(|name| float(&feature_column(name)).with_nullable(true)));
     Arc::new(Schema::new(fields))
@@ -245,6 +254,6 @@ mod tests {
         assert!(
             schema.field_with_name("f_score").is_ok() && schema.field_with_name("f_popular.score").is_ok()
         );
-        assert_eq!(schema.fields().len(), 10);
+        assert_eq!(schema.fields().len(), 11);
     }
 }

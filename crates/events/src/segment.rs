@@ -14,10 +14,12 @@
 //! | kind | body |
 //! |---|---|
 //! | 1 name | index, text: what later frames mean by this index |
-//! | 2 pipeline | index, and what all requests of a recommender share: corpus, source, variant, model, feature schema, fetchers |
+//! | 2 pipeline | index, and what all requests of a recommender share: corpus, source, experiment, variant, model, feature schema, fetchers |
 //! | 3 request | its pipeline, its own fields, then the impressions as columns and the feature rows as raw f32 |
 //! | 4 interactions | the interactions of one call, whole or not at all |
 //! | 5 mark | the counts at a flush, so that a restart can say what is missing |
+//!
+//! Version 2 added to a pipeline its experiment, and to a request the one that it shadows and who drafted each impression.
 //!
 //! Names and schemas are written once per segment, and rows hold numbers only. Reading stops at the first frame that
 //! is not whole; everything before it counts.
@@ -34,7 +36,7 @@ pub use reader::{Damage, DamageKind, Mark, SegmentReader, SegmentRecord, read_se
 pub(crate) use writer::SegmentWriter;
 
 /// The version of the format that this release writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 pub(crate) const MAGIC: [u8; 8] = *b"RECOLOG\n";
 pub(crate) const HEADER_BYTES: usize = 40;

@@ -97,7 +97,7 @@ async fn a_parquet_file_says_its_version_and_its_features() {
     let builder = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     let pairs = builder.metadata().file_metadata().key_value_metadata().unwrap();
     let value = |key: &str| pairs.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.clone());
-    assert_eq!(value(schema::VERSION_KEY).as_deref(), Some("1"));
+    assert_eq!(value(schema::VERSION_KEY).as_deref(), Some("2"));
     assert_eq!(value(schema::SCHEMA_KEY), Some(format!("{:016x}", request(0, 2).schema.hash())));
     assert!(path.to_string_lossy().contains(&value(schema::SEGMENT_KEY).unwrap()));
     assert_eq!(builder.schema().fields(), schema::impressions(request(0, 2).schema.names()).fields());

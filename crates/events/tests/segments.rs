@@ -101,7 +101,7 @@ fn a_newer_version_is_refused_with_advice() {
     bytes[36..40].copy_from_slice(&crc.to_le_bytes());
     let newer = read_segment(&write(folder.path(), &bytes)).unwrap_err();
     assert!(
-        newer.to_string().contains("has format version 9, this release reads up to 1; use a newer release")
+        newer.to_string().contains("has format version 9, this release reads up to 2; use a newer release")
     );
 }
 

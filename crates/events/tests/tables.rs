@@ -15,13 +15,15 @@ fn row(log: &RequestLog) -> RequestRow {
         user: pseudonyms().user(log.tenant, log.user),
         corpus: log.corpus.clone(),
         source: log.source.clone(),
+        experiment: log.experiment.clone(),
         variant: log.variant.clone(),
+        shadow_of: log.shadow_of,
         model: log.model.to_string(),
         schema: log.schema.hash(),
         limit: log.limit,
         candidates: log.candidates,
         scored: log.scored,
-        returned: log.items.len() as u32,
+        returned: if log.shadow_of.is_some() { 0 } else { log.items.len() as u32 },
         latency_us: log.latency.as_micros() as u64,
         seed: log.seed,
         degraded: log.degraded.iter().map(|_| "fetch/related/timeout".to_owned()).collect(),
@@ -43,7 +45,9 @@ fn check(reader: &LogReader, logged: u64) {
             let found = impressions.next().unwrap();
             assert_eq!((found.request, found.position as usize, found.time), (log.request, at, log.time));
             assert_eq!(found.entity, pseudonyms().entity(log.tenant, &log.corpus, item.entity));
-            assert_eq!((found.score, found.propensity, found.shown), (item.score, item.propensity, true));
+            let shown = log.shadow_of.is_none();
+            assert_eq!((found.score, found.propensity, found.shown), (item.score, item.propensity, shown));
+            assert_eq!(found.variant, log.drafted.get(at).cloned());
             let fetchers = match at % 3 {
                 0 => ["popular"].as_slice(),
                 1 => &["related"],

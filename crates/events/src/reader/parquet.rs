@@ -66,6 +66,19 @@ impl Batch<'_> {
         Ok(bytes.map(|bytes| bytes.iter().fold(0, |key, byte| key << 8 | u128::from(*byte))))
     }
 
+    /// A name that may be null, in a column that files of earlier versions may not have.
+    fn maybe(&self, name: &str, row: usize) -> Result<Option<Name>, LogError> {
+        if !self.has(name) {
+            return Ok(None);
+        }
+        let column: &StringArray = self.column(name)?;
+        (!column.is_null(row)).then(|| self.name(column.value(row))).transpose()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.rows.schema_ref().column_with_name(name).is_some()
+    }
+
     fn time(&self, row: usize) -> Result<Timestamp, LogError> {
         Ok(Timestamp(self.column::<TimestampMillisecondArray>("time")?.value(row)))
     }
@@ -105,7 +118,6 @@ pub(super) fn requests(path: &Path, rows: &mut Vec<RequestRow>) -> Result<(), Lo
     let (corpus, source) = (level(path, "corpus")?, level(path, "source")?);
     for batch in batches(path)? {
         let batch = batch?;
-        let variant: &StringArray = batch.column("variant")?;
         let model: &StringArray = batch.column("model")?;
         for row in 0..batch.rows.num_rows() {
             rows.push(RequestRow {
@@ -115,9 +127,11 @@ pub(super) fn requests(path: &Path, rows: &mut Vec<RequestRow>) -> Result<(), Lo
                 user: batch.u64("user")?.value(row),
                 corpus: corpus.clone(),
                 source: source.clone(),
-                variant: match variant.is_null(row) {
-                    true => None,
-                    false => Some(batch.name(variant.value(row))?),
+                experiment: batch.maybe("experiment", row)?,
+                variant: batch.maybe("variant", row)?,
+                shadow_of: match batch.has("shadow_of") {
+                    true => batch.key("shadow_of", row)?.map(RequestId),
+                    false => None,
                 },
                 model: model.value(row).to_owned(),
                 schema: batch.u64("schema")?.value(row),
@@ -158,6 +172,7 @@ pub(super) fn impressions(path: &Path, rows: &mut Vec<ImpressionRow>) -> Result<
                 propensity: batch.f32("propensity")?.value(row),
                 fetchers: fetchers.iter().map(|name| batch.name(name)).collect::<Result<_, _>>()?,
                 shown: shown.value(row),
+                variant: batch.maybe("variant", row)?,
                 names: names.clone(),
                 features: columns.iter().map(|column| column.value(row)).collect(),
             });

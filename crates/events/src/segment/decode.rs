@@ -15,7 +15,9 @@ pub struct Pipeline {
     pub corpus: Name,
     /// The part of the product.
     pub source: Name,
-    /// The arm of an experiment, if any.
+    /// The experiment, if any.
+    pub experiment: Option<Name>,
+    /// The arm of it, if any.
     pub variant: Option<Name>,
     /// The model that scored.
     pub model: String,
@@ -54,6 +56,10 @@ pub struct SegmentRequest {
     pub degraded: Vec<(Stage, Name, Cause)>,
     /// How many of the impressions, from the first, were part of the answer.
     pub shown: usize,
+    /// The request that the user saw the answer of, when this one is a shadow's.
+    pub shadow_of: Option<RequestId>,
+    /// Per impression, the variant that put it there, when two rankings were interleaved; else empty.
+    pub drafted: Vec<Name>,
     /// One entity per impression, best first; pseudonyms in a corpus of people.
     pub entities: Vec<u64>,
     /// One score per impression.
@@ -76,7 +82,9 @@ impl SegmentRequest {
             user: self.user,
             corpus: self.pipeline.corpus.clone(),
             source: self.pipeline.source.clone(),
+            experiment: self.pipeline.experiment.clone(),
             variant: self.pipeline.variant.clone(),
+            shadow_of: self.shadow_of,
             model: self.pipeline.model.clone(),
             schema: self.pipeline.schema,
             limit: self.limit,
@@ -108,6 +116,7 @@ impl SegmentRequest {
             propensity: self.propensities[at],
             fetchers: self.fetchers(at).cloned().collect(),
             shown: at < self.shown,
+            variant: self.drafted.get(at).cloned(),
             names: self.pipeline.features.clone(),
             features: self.features[at * width..(at + 1) * width].to_vec(),
         })
@@ -127,13 +136,19 @@ impl SegmentRequest {
 }
 
 /// What the frames so far have named.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Decoder {
+    /// The version that the segment was written in.
+    version: u32,
     names: Vec<Name>,
     pipelines: Vec<Arc<Pipeline>>,
 }
 
 impl Decoder {
+    pub(super) fn new(version: u32) -> Self {
+        Decoder { version, names: Vec::new(), pipelines: Vec::new() }
+    }
+
     /// Reads a body whose checksum is right. `None` when it says nothing that this version knows; `Some(None)` for the
     /// frames that only name things.
     pub(super) fn body(&mut self, body: &[u8]) -> Option<Option<SegmentRecord>> {
@@ -172,6 +187,14 @@ impl Decoder {
         (cursor.varint()? == next as u64).then_some(())
     }
 
+    fn flag(&self, cursor: &mut Cursor<'_>) -> Option<bool> {
+        match cursor.u8()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
     fn name(&self, index: u64) -> Option<Name> {
         self.names.get(usize::try_from(index).ok()?).cloned()
     }
@@ -184,15 +207,17 @@ impl Decoder {
 
     fn pipeline(&self, cursor: &mut Cursor<'_>) -> Option<Pipeline> {
         let (corpus, source) = (self.name(cursor.varint()?)?, self.name(cursor.varint()?)?);
-        let variant = match cursor.varint()? {
-            0 => None,
-            index => Some(self.name(index - 1)?),
+        let mut named = || match cursor.varint()? {
+            0 => Some(None),
+            index => Some(Some(self.name(index - 1)?)),
         };
+        let experiment = if self.version < 2 { None } else { named()? };
+        let variant = named()?;
         let length = cursor.count(1)?;
         let model = std::str::from_utf8(cursor.take(length)?).ok()?.to_owned();
         let schema = cursor.u64()?;
         let (features, fetchers) = (self.names(cursor)?, self.names(cursor)?);
-        Some(Pipeline { corpus, source, variant, model, schema, features, fetchers })
+        Some(Pipeline { corpus, source, experiment, variant, model, schema, features, fetchers })
     }
 
     fn request(&self, cursor: &mut Cursor<'_>) -> Option<SegmentRequest> {
@@ -212,6 +237,16 @@ impl Decoder {
             .collect();
         let items = cursor.count(17)?;
         let shown = usize::try_from(cursor.varint()?).ok().filter(|shown| *shown <= items)?;
+        let (mut shadow_of, mut drafted) = (None, Vec::new());
+        if self.version >= 2 {
+            if self.flag(cursor)? {
+                shadow_of = Some(RequestId(cursor.u128()?));
+            }
+            if self.flag(cursor)? {
+                let names: Option<Vec<_>> = (0..items).map(|_| self.name(cursor.varint()?)).collect();
+                drafted = names?;
+            }
+        }
         let entities = cursor.u64s(items)?;
         let (scores, propensities) = (cursor.f32s(items)?, cursor.f32s(items)?);
         let fetched_by: Option<Vec<_>> = (0..items).map(|_| cursor.varint()).collect();
@@ -229,6 +264,8 @@ impl Decoder {
             latency_us,
             degraded: degraded?,
             shown,
+            shadow_of,
+            drafted,
             entities,
             scores,
             propensities,

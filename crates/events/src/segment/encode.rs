@@ -17,6 +17,8 @@ pub(crate) enum Unloggable {
         "a request for {items} items came with {rows} × {columns} features where its schema has {width} columns"
     )]
     Shape { items: usize, rows: usize, columns: usize, width: usize },
+    #[error("a request for {items} items says of {drafted} who drafted them; say it of all or of none")]
+    Drafted { items: usize, drafted: usize },
     #[error("a record of {0} bytes is longer than the {MAX_BODY_BYTES} that a frame holds")]
     TooLong(usize),
 }
@@ -27,6 +29,7 @@ struct PipelineKey {
     schema: u64,
     corpus: Name,
     source: Name,
+    experiment: Option<Name>,
     variant: Option<Name>,
     model: Arc<str>,
     fetchers: Arc<[Name]>,
@@ -72,13 +75,17 @@ impl Encoder {
         if rows != items || columns != width {
             return Err(Unloggable::Shape { items, rows, columns, width });
         }
-        let bytes = items * (width * 4 + 26) + log.degraded.len() * 12 + 128;
+        if !log.drafted.is_empty() && log.drafted.len() != items {
+            return Err(Unloggable::Drafted { items, drafted: log.drafted.len() });
+        }
+        let bytes = items * (width * 4 + 30) + log.degraded.len() * 12 + 128;
         if bytes > MAX_BODY_BYTES {
             return Err(Unloggable::TooLong(bytes));
         }
         let pipeline = self.pipeline(log);
         let components: Vec<u64> =
             log.degraded.iter().map(|(_, component, _)| self.name(component)).collect();
+        let drafted: Vec<u64> = log.drafted.iter().map(|variant| self.name(variant)).collect();
 
         let start = self.begin(REQUEST);
         let out = &mut self.frames;
@@ -100,8 +107,14 @@ impl Encoder {
             put_varint(out, component);
         }
         put_varint(out, items as u64);
-        // All that is logged today was returned; the format has room for candidates that were not.
-        put_varint(out, items as u64);
+        // An answer was returned whole, and a shadow's not at all.
+        put_varint(out, if log.shadow_of.is_some() { 0 } else { items as u64 });
+        out.push(u8::from(log.shadow_of.is_some()));
+        if let Some(shown) = log.shadow_of {
+            out.extend_from_slice(&shown.0.to_le_bytes());
+        }
+        out.push(u8::from(!drafted.is_empty()));
+        drafted.iter().for_each(|variant| put_varint(out, *variant));
         let people = pseudonyms.is_people(&log.corpus);
         for item in &log.items {
             let entity =
@@ -189,6 +202,7 @@ impl Encoder {
             schema: log.schema.hash(),
             corpus: log.corpus.clone(),
             source: log.source.clone(),
+            experiment: log.experiment.clone(),
             variant: log.variant.clone(),
             model: log.model.clone(),
             fetchers: log.fetchers.clone(),
@@ -198,12 +212,13 @@ impl Encoder {
         }
         let index = self.pipelines.len() as u64;
         let (corpus, source) = (self.name(&log.corpus), self.name(&log.source));
-        let variant = log.variant.as_ref().map_or(0, |variant| self.name(variant) + 1);
+        let [experiment, variant] =
+            [&log.experiment, &log.variant].map(|name| name.as_ref().map_or(0, |name| self.name(name) + 1));
         let features: Vec<u64> = log.schema.names().iter().map(|name| self.name(name)).collect();
         let fetchers: Vec<u64> = log.fetchers.iter().map(|name| self.name(name)).collect();
         let start = self.begin(PIPELINE);
         let out = &mut self.frames;
-        for number in [index, corpus, source, variant, log.model.len() as u64] {
+        for number in [index, corpus, source, experiment, variant, log.model.len() as u64] {
             put_varint(out, number);
         }
         out.extend_from_slice(log.model.as_bytes());

@@ -86,7 +86,7 @@ pub fn read_segment(path: &Path) -> Result<SegmentReader, LogError> {
         size,
         at: HEADER_BYTES as u64,
         body: Vec::new(),
-        decoder: Decoder::default(),
+        decoder: Decoder::new(VERSION),
         damage: None,
     };
     if bytes.len() < HEADER_BYTES || bytes.iter().all(|byte| *byte == 0) {
@@ -99,11 +99,13 @@ pub fn read_segment(path: &Path) -> Result<SegmentReader, LogError> {
         });
         return Ok(reader);
     }
-    reader.header = header(path, &bytes)?;
+    let version;
+    (reader.header, version) = header(path, &bytes)?;
+    reader.decoder = Decoder::new(version);
     Ok(reader)
 }
 
-fn header(path: &Path, bytes: &[u8]) -> Result<Header, LogError> {
+fn header(path: &Path, bytes: &[u8]) -> Result<(Header, u32), LogError> {
     let not = |reason| LogError::NotASegment { path: path.to_owned(), reason };
     let mut cursor = Cursor(bytes);
     let short = || not("the header is too short");
@@ -127,7 +129,7 @@ fn header(path: &Path, bytes: &[u8]) -> Result<Header, LogError> {
             supported: VERSION,
         });
     }
-    Ok(header)
+    Ok((header, version))
 }
 
 /// The records of a segment, in the order of writing. Ends at the end of the file or at damage.

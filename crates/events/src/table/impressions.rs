@@ -27,6 +27,7 @@ pub(crate) struct Impressions {
     propensity: Vec<f32>,
     fetchers: ListBuilder<StringBuilder>,
     shown: Vec<bool>,
+    variant: StringBuilder,
     features: Vec<Vec<f32>>,
 }
 
@@ -45,6 +46,7 @@ impl Impressions {
             propensity: Vec::new(),
             fetchers: texts(),
             shown: Vec::new(),
+            variant: StringBuilder::new(),
             features: vec![Vec::new(); width],
         }
     }
@@ -58,6 +60,7 @@ impl Impressions {
             }
             self.fetchers.append(true);
             self.shown.push(at < request.shown);
+            self.variant.append_option(request.drafted.get(at));
         }
         self.time.extend(std::iter::repeat_n(request.time.millis(), items));
         self.position.extend(0..items as u32);
@@ -95,6 +98,7 @@ impl Impressions {
             float(&mut self.propensity),
             Arc::new(self.fetchers.finish()),
             Arc::new(BooleanArray::from(take(&mut self.shown))),
+            Arc::new(self.variant.finish()),
         ];
         columns.extend(self.features.iter_mut().map(float));
         file.write(columns)

@@ -19,7 +19,9 @@ pub(crate) struct Requests {
     numbers: [Vec<u64>; 5],
     /// Limit, candidates, scored, returned.
     counts: [Vec<u32>; 4],
+    experiment: StringBuilder,
     variant: StringBuilder,
+    shadow_of: Keys,
     model: StringBuilder,
     degraded: ListBuilder<StringBuilder>,
 }
@@ -32,7 +34,9 @@ impl Requests {
             time: Vec::new(),
             numbers: Default::default(),
             counts: Default::default(),
+            experiment: StringBuilder::new(),
             variant: StringBuilder::new(),
+            shadow_of: Keys::default(),
             model: StringBuilder::new(),
             degraded: texts(),
         })
@@ -50,7 +54,9 @@ impl Requests {
         for (column, count) in self.counts.iter_mut().zip(counts) {
             column.push(count);
         }
+        self.experiment.append_option(pipeline.experiment.as_ref());
         self.variant.append_option(pipeline.variant.as_ref());
+        self.shadow_of.push(request.shadow_of.map(|shown| shown.0));
         self.model.append_value(&pipeline.model);
         for degradation in request.degraded() {
             self.degraded.values().append_value(degradation);
@@ -72,7 +78,9 @@ impl Requests {
             times(&mut self.time),
             tenant,
             user,
+            Arc::new(self.experiment.finish()),
             Arc::new(self.variant.finish()),
+            self.shadow_of.take()?,
             Arc::new(self.model.finish()),
             schema,
             limit,

@@ -39,7 +39,13 @@ pub(crate) fn request(n: u64, items: usize) -> RequestLog {
         user: UserId(0x2233_4455_6677_8800 + n),
         corpus: Name::literal(if people { "user" } else { "channel" }),
         source: Name::literal(if people { "people-browser" } else { "channel-browser" }),
+        experiment: (n.is_multiple_of(4) || n % 7 == 3).then(|| Name::literal("ranker")),
         variant: (n.is_multiple_of(4)).then(|| Name::literal("treatment")),
+        shadow_of: (n % 8 == 1).then(|| RequestId(u128::from(n - 1) << 64 | 0xABCD)),
+        drafted: match n % 7 {
+            3 => (0..items).map(|at| Name::literal(["control", "treatment"][at % 2])).collect(),
+            _ => Vec::new(),
+        },
         model: "linear-v1".into(),
         features: FeatureMatrix::from_shape_fn((items, schema.len()), cell),
         schema,
