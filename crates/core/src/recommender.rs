@@ -141,6 +141,21 @@ impl Recommender {
         RecommenderBuilder::after(self)
     }
 
+    /// Its fetchers, in order, for another recommender to share.
+    pub fn fetchers(&self) -> &[Component<dyn Fetcher>] {
+        &self.fetchers
+    }
+
+    /// Its filters, in order, for another recommender to share.
+    pub fn filters(&self) -> &[Component<dyn Filter>] {
+        &self.filters
+    }
+
+    /// Its rerankers, in order, for another recommender to share.
+    pub fn rerankers(&self) -> &[Component<dyn Reranker>] {
+        &self.rerankers
+    }
+
     /// The type of entity that it recommends.
     pub fn corpus(&self) -> &Name {
         &self.corpus

@@ -95,6 +95,9 @@ pub struct Experiment {
     pub holdout: f64,
     /// The arms; the first is what the others are compared with.
     pub variants: Vec<Variant>,
+    /// Variants that run for everybody in the experiment and that nobody sees.
+    #[serde(default)]
+    pub shadows: Vec<Name>,
 }
 
 fn one() -> f64 {
@@ -120,7 +123,8 @@ impl Experiment {
                 return Err(ExperimentError::EmptyLayer { experiment: self.name.clone() });
             }
         }
-        if self.variants.len() < 2 {
+        // One variant is enough for shadows to run beside it.
+        if self.variants.len() < if self.shadows.is_empty() { 2 } else { 1 } {
             return Err(ExperimentError::OneVariant { experiment: self.name.clone() });
         }
         for (at, variant) in self.variants.iter().enumerate() {
@@ -131,12 +135,18 @@ impl Experiment {
                     value: variant.weight,
                 });
             }
-            if self.variants[..at].iter().any(|other| other.name == variant.name) {
+            let earlier = self.variants[..at].iter().map(|other| &other.name);
+            if earlier.chain(&self.shadows).any(|other| *other == variant.name) {
                 return Err(ExperimentError::Twice {
                     experiment: self.name.clone(),
                     variant: variant.name.clone(),
                 });
             }
+        }
+        if let Some(twice) =
+            self.shadows.iter().enumerate().find(|(at, name)| self.shadows[..*at].contains(name))
+        {
+            return Err(ExperimentError::Twice { experiment: self.name.clone(), variant: twice.1.clone() });
         }
         match self.variants.iter().any(|variant| variant.weight > 0.0) {
             true => Ok(()),
@@ -144,16 +154,25 @@ impl Experiment {
         }
     }
 
-    /// The place in [`Experiment::variants`] of what this user of this tenant sees; `None` outside of the experiment.
-    pub fn variant(&self, tenant: u64, user: u64) -> Option<usize> {
-        let unit = match self.unit {
+    /// Whether the unit of this user is kept out of everything.
+    pub fn held_out(&self, tenant: u64, user: u64) -> bool {
+        // One salt for all experiments: the holdout is the same people everywhere.
+        self.holdout > 0.0 && fraction(&["holdout"], self.unit(tenant, user)) < self.holdout
+    }
+
+    fn unit(&self, tenant: u64, user: u64) -> (u64, u64) {
+        match self.unit {
             Unit::User => (tenant, user),
             Unit::Tenant => (tenant, 0),
-        };
-        // One salt for all experiments: the holdout is the same people everywhere.
-        if self.holdout > 0.0 && fraction(&["holdout"], unit) < self.holdout {
+        }
+    }
+
+    /// The place in [`Experiment::variants`] of what this user of this tenant sees; `None` outside of the experiment.
+    pub fn variant(&self, tenant: u64, user: u64) -> Option<usize> {
+        if self.held_out(tenant, user) {
             return None;
         }
+        let unit = self.unit(tenant, user);
         let salt = self.salt.as_deref().unwrap_or(self.name.as_str());
         if let Some(layer) = &self.layer {
             let place = fraction(&["layer", layer.name.as_str()], unit);
@@ -205,6 +224,7 @@ mod tests {
             ramp: 1.0,
             holdout: 0.0,
             variants: variants.collect(),
+            shadows: Vec::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Experiments: who sees which variant of a recommender, and whether the difference between them is real.
 //!
-//! A library so far: the arithmetic of experiments, without a server or a log.
+//! The arithmetic of experiments, without a server or a log. `recommend-server` assigns and logs, `recommend experiment`
+//! reports.
 //!
 //! | to | open |
 //! |---|---|

@@ -9,13 +9,14 @@
 //!    | label | values |
 //!    |---|---|
 //!    | `corpus`, `source` | those of the configured recommenders |
+//!    | `experiment`, `variant` | those of the configured experiments |
 //!    | `stage` | `fetch`, `lookup`, `filter`, `features`, `score`, `rerank` |
 //!    | `component` | names of configured components |
 //!    | `reason` | what a filter gives as reason, a string of the program |
 //!    | `cause` | `unavailable`, `timeout`, `panic`, `contract`, `failed` |
 //!    | `code` | the gRPC status codes, `ok` to `unauthenticated` |
 //!    | `method` | the methods of the API |
-//!    | `result` | `ok`, `failed` |
+//!    | `result` | `ok`, `failed`; of a shadow's run also `late`, `busy` |
 //!
 //!    A tenant, a user, an entity or anything else that a client sends is never a label: it would not be bounded, and a
 //!    metric must not tell one tenant about another.
@@ -26,6 +27,7 @@
 mod codes;
 mod recommender;
 mod system;
+mod variant;
 
 use std::sync::Arc;
 
@@ -38,6 +40,7 @@ use recommend_core::Name;
 pub use codes::CODES;
 pub use recommender::RecommenderMetrics;
 pub use system::{LogTotals, MethodMetrics};
+pub use variant::{ShadowResult, VariantMetrics};
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
@@ -65,6 +68,9 @@ pub(crate) struct Inner {
     pub(crate) drops: IntCounterVec,
     pub(crate) degraded: IntCounterVec,
     pub(crate) artifacts: IntCounterVec,
+    pub(crate) variant_requests: IntCounterVec,
+    pub(crate) variant_duration: HistogramVec,
+    pub(crate) shadows: IntCounterVec,
     pub(crate) calls: IntCounterVec,
     pub(crate) call_duration: HistogramVec,
     in_flight: IntGauge,
@@ -74,6 +80,8 @@ pub(crate) struct Inner {
     pub(crate) log: system::LogMetrics,
     /// A recommender that is reloaded gets the handles that it had.
     recommenders: Mutex<Vec<RecommenderMetrics>>,
+    /// And so does a variant.
+    variants: Mutex<Vec<VariantMetrics>>,
 }
 
 impl Metrics {
@@ -125,6 +133,22 @@ impl Metrics {
                 "Promoted artifacts that took the place of the model, or were refused (`failed`) while the old one serves on.",
                 &["corpus", "source", "result"],
             )?,
+            variant_requests: made.counters(
+                "recommend_variant_requests_total",
+                "Requests that a variant of an experiment answered, by gRPC status code; two that are interleaved count one each.",
+                &["corpus", "source", "experiment", "variant", "code"],
+            )?,
+            variant_duration: made.histograms(
+                "recommend_variant_duration_seconds",
+                "From the decoded request to the response, requests that a variant answered.",
+                &["corpus", "source", "experiment", "variant"],
+                REQUEST_BUCKETS,
+            )?,
+            shadows: made.counters(
+                "recommend_shadow_runs_total",
+                "Runs of shadow variants: run (`ok`), failed, past the deadline (`late`), or dropped because too many waited (`busy`).",
+                &["corpus", "source", "experiment", "variant", "result"],
+            )?,
             calls: made.counters(
                 "recommend_calls_total",
                 "Calls of the API by method and gRPC status code; refused ones included.",
@@ -150,6 +174,7 @@ impl Metrics {
             )?,
             log: system::LogMetrics::new(&made)?,
             recommenders: Mutex::new(Vec::new()),
+            variants: Mutex::new(Vec::new()),
             registry,
         })))
     }
@@ -166,6 +191,18 @@ impl Metrics {
             return metrics.clone();
         }
         let metrics = RecommenderMetrics::new(&self.0, corpus, source);
+        known.push(metrics.clone());
+        metrics
+    }
+
+    /// The handles of one variant of an experiment; the same ones when asked again.
+    pub fn variant(&self, corpus: &Name, source: &Name, experiment: &Name, variant: &Name) -> VariantMetrics {
+        let labels = [corpus, source, experiment, variant];
+        let mut known = self.0.variants.lock();
+        if let Some(metrics) = known.iter().find(|m| m.is(labels)) {
+            return metrics.clone();
+        }
+        let metrics = VariantMetrics::new(&self.0, labels);
         known.push(metrics.clone());
         metrics
     }

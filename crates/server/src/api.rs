@@ -1,7 +1,9 @@
 //! The calls of the API, behind gRPC and JSON alike: check, run or write, answer, log, count.
 
 mod explain;
+mod interleave;
 mod recommend;
+mod shadow;
 mod write;
 
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use crate::proto;
 use crate::serving::Serving;
 
 pub(crate) use recommend::answer;
+pub(crate) use shadow::Shadows;
 
 /// What answers calls. One per server, shared by all connections.
 pub(crate) struct Api {
@@ -25,6 +28,7 @@ pub(crate) struct Api {
     pub(crate) serving: ArcSwap<Serving>,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shadows: Shadows,
 }
 
 impl Api {
@@ -48,7 +52,7 @@ impl Api {
     ) -> Result<proto::ListRecommendersResponse, Status> {
         use recommend_core::Stage;
         let serving = self.serving.load();
-        let recommenders = serving.iter().map(|served| {
+        let recommenders = serving.recommenders().map(|served| {
             let recommender = &served.recommender;
             let names = |stage| recommender.components(stage).iter().map(ToString::to_string).collect();
             proto::Recommender {

@@ -17,6 +17,16 @@
 //! filters = [ "not-private" ]                          # a bare string is { kind = "…" }
 //! features = [ "messages_7d" ]                         # logged, beside those that the model reads
 //! model = { kind = "linear", weights = { "popular.score" = 1.0 } }
+//!
+//! [[experiment]]                                       # [`ExperimentConfig`] says more
+//! name = "browser-learned"
+//! corpus = "channel"
+//! source = "channel-browser"
+//! ramp = 0.2
+//! variants = [
+//!     { name = "control" },
+//!     { name = "learned", model = { kind = "artifact", artifact = "channel_browser" } },
+//! ]
 //! ```
 //!
 //! Reading ([`Config::load`]) finds what is wrong with the text; building ([`Config::build`]) finds what is wrong with
@@ -24,6 +34,7 @@
 
 mod build;
 mod error;
+mod experiment;
 mod features;
 mod reading;
 mod recommender;
@@ -35,7 +46,10 @@ use recommend_events::LogOptions;
 use recommend_features::Declarations;
 
 pub use build::BuiltRecommender;
+pub(crate) use build::Donor;
 pub use error::{ConfigError, ConfigErrors};
+pub(crate) use experiment::Pipelines;
+pub use experiment::{ExperimentConfig, Method, VariantConfig};
 pub use recommender::{ComponentConfig, RecommenderConfig};
 pub(crate) use server::MAX_TIMEOUT;
 pub use server::ServerConfig;
@@ -54,6 +68,8 @@ pub struct Config {
     pub features: Declarations,
     /// The recommenders, in the order of the file.
     pub recommenders: Vec<RecommenderConfig>,
+    /// The experiments on them, in the order of the file.
+    pub experiments: Vec<ExperimentConfig>,
     /// The declared features as they are written, in the order of the file.
     declared: Vec<DeclaredFeature>,
     /// Where it was read, for messages.
@@ -61,7 +77,7 @@ pub struct Config {
 }
 
 /// The sections that there are.
-const SECTIONS: [&str; 4] = ["server", "log", "features", "recommender"];
+const SECTIONS: [&str; 5] = ["server", "log", "features", "recommender", "experiment"];
 
 impl Config {
     /// Reads a file.
@@ -103,6 +119,7 @@ impl Config {
             // What follows a syntax error is guesswork.
             return Err(ConfigErrors(errors));
         }
+        let mut experiments = Vec::new();
         for (key, value) in table.into_inner() {
             let node = Node::new(&lines, key.get_ref(), value);
             match key.get_ref().as_ref() {
@@ -110,6 +127,7 @@ impl Config {
                 "log" => config.log = node.read(&mut errors).unwrap_or_default(),
                 "features" => (config.features, config.declared) = node.features(&mut errors),
                 "recommender" => config.recommenders = node.recommenders(&mut errors),
+                "experiment" => experiments = node.experiments(&mut errors),
                 other => errors.push(lines.at(
                     key.span().start,
                     None,
@@ -128,6 +146,10 @@ impl Config {
                     format!("is configured already in line {}; rename its source or remove one", first.line),
                 ));
             }
+        }
+        // They are on recommenders, so those must be whole before anything can be said about them.
+        if errors.is_empty() {
+            config.take_experiments(experiments, &mut errors);
         }
         ConfigErrors::unless_empty(errors, config)
     }

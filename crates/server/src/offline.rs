@@ -40,10 +40,11 @@ impl Offline {
         request: &RecommendRequest,
         deadline: Option<Deadline>,
     ) -> Result<RecommendResponse, Status> {
-        let served = self.serving.find(&request.corpus, &request.source)?;
+        let place = self.serving.find(&request.corpus, &request.source)?;
+        let route = place.route(self.stores.codec, request);
         let id = RequestId(rand::random());
         let span = tracing::info_span!("recommend", request_id = %id);
-        let answer = crate::api::answer(&self.stores, &served, request, id, SystemClock.now(), deadline);
+        let answer = crate::api::answer(&self.stores, &route, request, id, SystemClock.now(), deadline);
         answer.instrument(span).await.map(|answer| answer.response)
     }
 }

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
-use crate::api::Api;
+use crate::api::{Api, Shadows};
 use crate::config::{Config, ConfigErrors, MAX_TIMEOUT};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::front::{FrontLayer, Gate};
@@ -147,6 +147,7 @@ impl ServerBuilder {
             serving: ArcSwap::from_pointee(serving),
             metrics,
             clock: self.clock,
+            shadows: Shadows::new(deployment.log.clone()),
         });
         let gate = Gate::new(server.max_in_flight, &api.metrics);
         let ready = Arc::new(AtomicBool::new(true));

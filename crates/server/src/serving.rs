@@ -1,4 +1,8 @@
-//! The recommenders that serve now: an immutable set behind an atomic pointer, replaced whole or not at all.
+//! The recommenders and experiments that serve now: an immutable set behind an atomic pointer, replaced whole or not at
+//! all.
+
+mod place;
+mod shape;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +16,12 @@ use recommend_stores::Stores;
 use rustc_hash::FxHashMap;
 use tonic::Status;
 
-use crate::config::{BuiltRecommender, Config, ConfigErrors, RecommenderConfig, ServerConfig};
+use crate::config::{
+    BuiltRecommender, Config, ConfigErrors, Donor, Pipelines, RecommenderConfig, ServerConfig,
+};
+
+pub(crate) use place::{Arm, Place, Route, Trial};
+pub(crate) use shape::Shape;
 
 /// One recommender with what each of its requests needs, taken once.
 #[derive(Debug)]
@@ -57,8 +66,13 @@ pub(crate) struct Serving {
     running: Arc<(ServerConfig, LogOptions)>,
     /// Where the artifacts of its models lie.
     artifacts: ArtifactStore,
+    /// What the configuration builds.
+    pipelines: Arc<Pipelines>,
+    /// All pipelines: those of the recommenders, then those of variants.
     list: Vec<Arc<Served>>,
-    index: FxHashMap<Name, FxHashMap<Name, Arc<Served>>>,
+    /// The recommenders with their experiments, in the order of the file.
+    places: Vec<Arc<Place>>,
+    index: FxHashMap<Name, FxHashMap<Name, Arc<Place>>>,
 }
 
 impl Serving {
@@ -73,7 +87,8 @@ impl Serving {
         let built = config.build_all(&artifacts, stores, registry)?;
         let list = built.into_iter().map(|built| Arc::new(Served::new(built, metrics))).collect();
         let running = Arc::new((config.server.clone(), config.log.clone()));
-        Ok(Serving::of(config, running, artifacts, list))
+        let pipelines = Arc::new(config.pipelines());
+        Ok(Serving::of(config, running, artifacts, pipelines, list, metrics))
     }
 
     /// Builds what differs from these recommenders, and keeps what does not with all that it has warmed up.
@@ -98,37 +113,41 @@ impl Serving {
             && old.timeout == new.timeout
             && artifacts.location() == self.artifacts.location();
         let (mut list, mut errors) = (Vec::with_capacity(config.recommenders.len()), Vec::new());
-        for wanted in &config.recommenders {
-            let known = self.config.recommenders.iter().position(|old| same(old, wanted));
-            if let Some(at) = known
-                && shared
-                && self.config.recommenders[at] == *wanted
-            {
+        let pipelines = Arc::new(config.pipelines());
+        let mut failed: Vec<&RecommenderConfig> = Vec::new();
+        for wanted in &pipelines.list {
+            // Whatever says the same is the same, even if it was a variant and is the recommender now.
+            let known = self.pipelines.list.iter().position(|old| old == wanted).filter(|_| shared);
+            if let Some(at) = known {
                 list.push(self.list[at].clone());
                 continue;
             }
-            let name = format!("{}/{}", wanted.corpus, wanted.source);
-            if known.is_some() {
-                changes.changed.push(name);
-            } else {
-                changes.added.push(name);
+            if failed.iter().any(|failed| same(failed, wanted)) {
+                // What is wrong with a recommender is wrong with its variants too, and is said once.
+                continue;
             }
-            match config.build_next(wanted, None, &artifacts, stores, registry) {
+            let old = self.pipelines.list.iter().zip(&self.list).filter(|_| shared);
+            let donors: Vec<Donor<'_>> = old
+                .chain(pipelines.list.iter().zip(&list).filter(|_| failed.is_empty()))
+                .map(|(config, served)| (config, &served.recommender))
+                .collect();
+            match config.build_next(wanted, None, &donors, &artifacts, stores, registry) {
                 Ok(built) => list.push(Arc::new(Served::new(built, metrics))),
-                Err(found) => errors.extend(found.0),
+                Err(found) => {
+                    failed.push(wanted);
+                    errors.extend(found.0);
+                }
             }
         }
-        for old in &self.config.recommenders {
-            if !config.recommenders.iter().any(|new| same(old, new)) {
-                changes.removed.push(format!("{}/{}", old.corpus, old.source));
-            }
-        }
+        changes.compare(&self.config, &config, shared);
         if list.is_empty() && errors.is_empty() {
             // Says what an empty file wants.
             config.build(stores, registry)?;
         }
         match errors.is_empty() {
-            true => Ok((Serving::of(config, self.running.clone(), artifacts, list), changes)),
+            true => {
+                Ok((Serving::of(config, self.running.clone(), artifacts, pipelines, list, metrics), changes))
+            }
             false => Err(ConfigErrors(errors)),
         }
     }
@@ -141,15 +160,16 @@ impl Serving {
         registry: &Registry,
         metrics: &Metrics,
     ) -> Result<Self, ConfigErrors> {
-        let (wanted, old) = (&self.config.recommenders[at], &self.list[at]);
+        let (wanted, old) = (&self.pipelines.list[at], &self.list[at]);
         let serving = Some(&old.recommender);
-        let built = self.config.build_next(wanted, serving, &self.artifacts, stores, registry)?;
+        let built = self.config.build_next(wanted, serving, &[], &self.artifacts, stores, registry)?;
         let mut list = self.list.clone();
         list[at] = Arc::new(Served::new(built, metrics));
-        Ok(Serving::of(self.config.clone(), self.running.clone(), self.artifacts.clone(), list))
+        let (config, running) = (self.config.clone(), self.running.clone());
+        Ok(Serving::of(config, running, self.artifacts.clone(), self.pipelines.clone(), list, metrics))
     }
 
-    /// The version of the model of the recommender at this place of the file.
+    /// The version of the model of a pipeline.
     pub(crate) fn model(&self, at: usize) -> &str {
         &self.list[at].model
     }
@@ -163,37 +183,59 @@ impl Serving {
         config: Config,
         running: Arc<(ServerConfig, LogOptions)>,
         artifacts: ArtifactStore,
+        pipelines: Arc<Pipelines>,
         list: Vec<Arc<Served>>,
+        metrics: &Metrics,
     ) -> Self {
-        let mut index: FxHashMap<Name, FxHashMap<Name, Arc<Served>>> = FxHashMap::default();
-        for served in &list {
-            let (corpus, source) = (served.recommender.corpus(), served.recommender.source());
-            index.entry(corpus.clone()).or_default().insert(source.clone(), served.clone());
+        let mut index: FxHashMap<Name, FxHashMap<Name, Arc<Place>>> = FxHashMap::default();
+        let mut places = Vec::with_capacity(config.recommenders.len());
+        for (recommender, base) in config.recommenders.iter().zip(&list) {
+            let (corpus, source) = (recommender.corpus.clone(), recommender.source.clone());
+            let trials = config
+                .experiments
+                .iter()
+                .zip(&pipelines.of)
+                .filter(|(on, _)| on.corpus == corpus && on.source == source && !on.stop)
+                .map(|(experiment, of)| Arc::new(Trial::new(experiment, of, &list, metrics)))
+                .collect();
+            let place = Arc::new(Place { base: base.clone(), trials });
+            places.push(place.clone());
+            index.entry(corpus).or_default().insert(source, place);
         }
-        Serving { config, running, artifacts, list, index }
+        Serving { config, running, artifacts, pipelines, list, places, index }
     }
 
     /// The recommender of a corpus and a source.
     ///
     /// # Errors
     /// `NOT_FOUND`, with those that there are.
-    pub(crate) fn find(&self, corpus: &str, source: &str) -> Result<Arc<Served>, Status> {
+    pub(crate) fn find(&self, corpus: &str, source: &str) -> Result<Arc<Place>, Status> {
         match self.index.get(corpus).and_then(|sources| sources.get(source)) {
-            Some(served) => Ok(served.clone()),
+            Some(place) => Ok(place.clone()),
             None => Err(self.not_found(corpus, source)),
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Served>> {
+    /// All pipelines: those of the recommenders in the order of the file, then those of variants.
+    pub(crate) fn pipelines(&self) -> impl Iterator<Item = &Arc<Served>> {
         self.list.iter()
+    }
+
+    /// The recommenders in the order of the file.
+    pub(crate) fn recommenders(&self) -> impl Iterator<Item = &Arc<Served>> {
+        self.places.iter().map(|place| &place.base)
+    }
+
+    /// The name of a pipeline, for messages.
+    pub(crate) fn name(&self, at: usize) -> String {
+        self.pipelines.list[at].place()
     }
 
     fn not_found(&self, corpus: &str, source: &str) -> Status {
         let short = |text: &str| text.chars().take(64).collect::<String>();
         let wanted = format!("{}/{}", short(corpus), short(source));
         let known: Vec<String> = self
-            .list
-            .iter()
+            .recommenders()
             .map(|served| format!("{}/{}", served.recommender.corpus(), served.recommender.source()))
             .collect();
         let hint = match closest(known.iter().map(String::as_str), &wanted) {
@@ -211,14 +253,43 @@ fn same(a: &RecommenderConfig, b: &RecommenderConfig) -> bool {
 /// What a reload changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Recommenders that are new, as `corpus/source`.
+    /// Recommenders that are new, as `corpus/source`, and experiments, as `experiment name`.
     pub added: Vec<String>,
-    /// Recommenders that are built anew.
+    /// Those that are not what they were.
     pub changed: Vec<String>,
-    /// Recommenders that are gone.
+    /// Those that are gone.
     pub removed: Vec<String>,
     /// Keys of the file that differ and take a restart.
     pub restart: Vec<&'static str>,
+}
+
+impl Changes {
+    /// Notes what differs between two configurations; `shared` when what recommenders have in common does not.
+    fn compare(&mut self, old: &Config, new: &Config, shared: bool) {
+        let called =
+            |recommender: &RecommenderConfig| format!("{}/{}", recommender.corpus, recommender.source);
+        for wanted in &new.recommenders {
+            match old.recommenders.iter().find(|old| same(old, wanted)) {
+                None => self.added.push(called(wanted)),
+                Some(known) if known != wanted || !shared => self.changed.push(called(wanted)),
+                Some(_) => {}
+            }
+        }
+        let gone = |known: &&RecommenderConfig| !new.recommenders.iter().any(|new| same(known, new));
+        self.removed.extend(old.recommenders.iter().filter(gone).map(called));
+        for wanted in &new.experiments {
+            match old.experiments.iter().find(|old| old.name() == wanted.name()) {
+                None => self.added.push(wanted.place()),
+                Some(known) if known != wanted => self.changed.push(wanted.place()),
+                Some(_) => {}
+            }
+        }
+        for known in &old.experiments {
+            if !new.experiments.iter().any(|new| new.name() == known.name()) {
+                self.removed.push(known.place());
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for Changes {

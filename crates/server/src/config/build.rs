@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recommend_artifacts::{ArtifactStore, LoadedArtifacts, Taken};
 use recommend_core::{
-    BuildContext, BuildError, Component, Name, Recommender, RecommenderBuilder, Registry, Resources,
+    BuildContext, BuildError, Component, Name, Recommender, RecommenderBuilder, Registry, Resources, Stage,
 };
 use recommend_features::{FeatureErrors, FeatureSet};
 use recommend_stores::Stores;
@@ -31,8 +31,13 @@ impl Config {
     /// # Errors
     /// Everything that does not fit, each with its line and the recommender and component that it is about.
     pub fn build(&self, stores: &Stores, registry: &Registry) -> Result<Vec<BuiltRecommender>, ConfigErrors> {
-        self.build_all(&self.server.artifact_store(), stores, registry)
+        let mut built = self.build_all(&self.server.artifact_store(), stores, registry)?;
+        // Variants were built to see whether they fit.
+        built.truncate(self.recommenders.len());
+        Ok(built)
     }
+
+    /// Builds all [`Config::pipelines`], in their order.
 
     pub(crate) fn build_all(
         &self,
@@ -46,15 +51,29 @@ impl Config {
             errors.push(ConfigError { line: None, ..self.error(0, None, reason) });
         }
         self.check_features(stores, &mut errors);
-        let built = self
-            .recommenders
-            .iter()
-            .filter_map(|recommender| {
-                let loaded = LoadedArtifacts::at_start(artifacts);
-                Parts::new(self, stores, registry, loaded).build(recommender, None, &mut errors)
-            })
-            .collect();
-        ConfigErrors::unless_empty(errors, built)
+        let pipelines = self.pipelines().list;
+        let mut built: Vec<Option<BuiltRecommender>> = Vec::with_capacity(pipelines.len());
+        for pipeline in &pipelines {
+            let base = |at: &usize| {
+                pipelines[*at].corpus == pipeline.corpus && pipelines[*at].source == pipeline.source
+            };
+            // What is wrong with a recommender is wrong with its variants too, and is said once.
+            let broken = (0..built.len()).find(base).is_some_and(|at| built[at].is_none());
+            if broken {
+                built.push(None);
+                continue;
+            }
+            let donors: Vec<Donor<'_>> = pipelines
+                .iter()
+                .zip(&built)
+                .filter_map(|(config, built)| Some((config, &built.as_ref()?.recommender)))
+                .collect();
+            let loaded = LoadedArtifacts::at_start(artifacts);
+            let parts = Parts::new(self, stores, registry, loaded);
+            let next = parts.build(pipeline, None, &donors, &mut errors);
+            built.push(next);
+        }
+        ConfigErrors::unless_empty(errors, built.into_iter().flatten().collect())
     }
 
     /// Builds one recommender of the file, for tools that need no other.
@@ -67,10 +86,11 @@ impl Config {
         stores: &Stores,
         registry: &Registry,
     ) -> Result<BuiltRecommender, ConfigErrors> {
-        self.build_next(recommender, None, &self.server.artifact_store(), stores, registry)
+        self.build_next(recommender, None, &[], &self.server.artifact_store(), stores, registry)
     }
 
-    /// Builds one recommender of the file; with the one that serves now, only its model anew.
+    /// Builds one recommender of the file; with the one that serves now, only its model anew, and with donors, what they
+    /// don't have yet.
     ///
     /// # Errors
     /// Everything that does not fit.
@@ -78,19 +98,24 @@ impl Config {
         &self,
         recommender: &RecommenderConfig,
         serving: Option<&Recommender>,
+        donors: &[Donor<'_>],
         artifacts: &ArtifactStore,
         stores: &Stores,
         registry: &Registry,
     ) -> Result<BuiltRecommender, ConfigErrors> {
         let mut errors = Vec::new();
         let loaded = LoadedArtifacts::of(artifacts);
-        let built = Parts::new(self, stores, registry, loaded).build(recommender, serving, &mut errors);
+        let built =
+            Parts::new(self, stores, registry, loaded).build(recommender, serving, donors, &mut errors);
         match built {
             Some(built) if errors.is_empty() => Ok(built),
             _ => Err(ConfigErrors(errors)),
         }
     }
 }
+
+/// A recommender whose components others may share, with what it was built from.
+pub(crate) type Donor<'a> = (&'a RecommenderConfig, &'a Recommender);
 
 /// What recommenders are built from.
 struct Parts<'a> {
@@ -111,12 +136,13 @@ impl<'a> Parts<'a> {
         &self,
         config: &RecommenderConfig,
         serving: Option<&Recommender>,
+        donors: &[Donor<'_>],
         errors: &mut Vec<ConfigError>,
     ) -> Option<BuiltRecommender> {
         let before = errors.len();
         let mut builder = match serving {
             Some(serving) => serving.successor(),
-            None => self.around(config, errors),
+            None => self.around(config, donors, errors),
         };
         let fetchers = builder.fetcher_names();
         let mut provided: Vec<Name> = Vec::new();
@@ -156,26 +182,46 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Everything but features and model.
-    fn around(&self, config: &RecommenderConfig, errors: &mut Vec<ConfigError>) -> RecommenderBuilder {
+    /// Everything but features and model. What a donor has already is shared with all that it has warmed up.
+    fn around(
+        &self,
+        config: &RecommenderConfig,
+        donors: &[Donor<'_>],
+        errors: &mut Vec<ConfigError>,
+    ) -> RecommenderBuilder {
+        let donors: Vec<Donor<'_>> = donors
+            .iter()
+            .filter(|(donor, _)| donor.corpus == config.corpus && donor.source == config.source)
+            .copied()
+            .collect();
         let mut builder = Recommender::builder(config.corpus.as_str(), config.source.as_str())
             .catalog(self.stores.catalog.clone());
         if let Some(max) = config.max_candidates {
             builder = builder.max_candidates(max);
         }
         for part in &config.fetchers {
-            if let Some(fetcher) = self.part(config, part, &[], Registry::build_fetcher, errors) {
+            let known = shared(&donors, part, |donor| &donor.fetchers, Recommender::fetchers);
+            let fetcher = known.or_else(|| self.part(config, part, &[], Registry::build_fetcher, errors));
+            if let Some(fetcher) = fetcher {
                 builder = builder.fetcher(fetcher);
             }
         }
         let fetchers = builder.fetcher_names();
+        // What was built for other fetchers may read other columns.
+        let alike = |donor: &&Donor<'_>| donor.1.components(Stage::Fetch) == fetchers;
+        let donors: Vec<Donor<'_>> = donors.iter().filter(alike).copied().collect();
         for part in &config.filters {
-            if let Some(filter) = self.part(config, part, &fetchers, Registry::build_filter, errors) {
+            let known = shared(&donors, part, |donor| &donor.filters, Recommender::filters);
+            let filter = known.or_else(|| self.part(config, part, &fetchers, Registry::build_filter, errors));
+            if let Some(filter) = filter {
                 builder = builder.filter(filter);
             }
         }
         for part in &config.rerankers {
-            if let Some(reranker) = self.part(config, part, &fetchers, Registry::build_reranker, errors) {
+            let known = shared(&donors, part, |donor| &donor.rerankers, Recommender::rerankers);
+            let reranker =
+                known.or_else(|| self.part(config, part, &fetchers, Registry::build_reranker, errors));
+            if let Some(reranker) = reranker {
                 builder = builder.reranker(reranker);
             }
         }
@@ -230,4 +276,21 @@ impl<'a> Parts<'a> {
             }
         }
     }
+}
+
+/// The component of a donor that says the same, under the name that its own configuration gives it.
+fn shared<T: ?Sized>(
+    donors: &[Donor<'_>],
+    part: &ComponentConfig,
+    said: impl Fn(&RecommenderConfig) -> &Vec<ComponentConfig>,
+    built: impl Fn(&Recommender) -> &[Component<T>],
+) -> Option<Component<T>> {
+    donors.iter().find_map(|(config, recommender)| {
+        let at = said(config).iter().position(|known| known == part)?;
+        let mut component = built(recommender).get(at)?.clone();
+        // The donor may have numbered it to tell it from another of its kind.
+        let name = part.table.get("name").or_else(|| part.table.get("kind")).and_then(toml::Value::as_str)?;
+        component.name = Name::new(name).ok()?;
+        Some(component)
+    })
 }

@@ -73,6 +73,8 @@ pub struct RecommenderConfig {
     pub rerankers: Vec<ComponentConfig>,
     /// Where it starts, from 1.
     pub line: usize,
+    /// The experiment and the variant that it is of, when it is not a recommender of its own.
+    pub variant: Option<(Name, Name)>,
 }
 
 /// Two recommenders are equal when they say the same, wherever they stand.
@@ -96,7 +98,10 @@ impl PartialEq for RecommenderConfig {
 impl RecommenderConfig {
     /// What messages call it.
     pub fn place(&self) -> String {
-        format!("recommender {}/{}", self.corpus, self.source)
+        match &self.variant {
+            Some((experiment, variant)) => format!("experiment {experiment}, variant {variant}"),
+            None => format!("recommender {}/{}", self.corpus, self.source),
+        }
     }
 }
 
@@ -140,32 +145,11 @@ impl<'t> Node<'t> {
         for (key, value) in table {
             let node = Node::new(lines, key.get_ref(), value);
             let at = key.span().start;
-            let mut fail = |reason: String| errors.push(lines.at(at, place.clone(), reason));
             match key.get_ref().as_ref() {
                 "corpus" => corpus = note(node.parse::<Name>(place.clone()), errors),
                 "source" => source = note(node.parse::<Name>(place.clone()), errors),
-                "timeout" => match note(node.parse::<String>(place.clone()), errors).map(|text| {
-                    duration::parse(&text).and_then(|timeout| check_timeout(timeout).map(|()| timeout))
-                }) {
-                    Some(Ok(timeout)) => read.timeout = Some(timeout),
-                    Some(Err(reason)) => {
-                        errors.push(lines.at(at, place.clone(), format!("`timeout`: {reason}")));
-                    }
-                    None => {}
-                },
-                "max_candidates" => {
-                    match node.value.get_ref().as_integer().and_then(|n| n.as_str().parse().ok()) {
-                        Some(n @ 1..=1_000_000_usize) => read.max_candidates = Some(n),
-                        _ => fail("`max_candidates` must be a whole number from 1 to 1000000".into()),
-                    }
-                }
-                "fetchers" => read.fetchers = node.components(&place, errors),
-                "filters" => read.filters = node.components(&place, errors),
-                "feature_sources" => read.feature_sources = node.components(&place, errors),
-                "rerankers" => read.rerankers = node.components(&place, errors),
-                "model" => read.model = node.component(&place, errors),
-                "features" => read.features = node.names(&place, errors),
-                other => fail(unknown("there is no key", other, &KEYS)),
+                part if PARTS.contains(&part) => read.part(node, at, &place, errors),
+                other => errors.push(lines.at(at, place.clone(), unknown("there is no key", other, &KEYS))),
             }
         }
         for (key, value) in [("corpus", &corpus), ("source", &source)] {
@@ -235,8 +219,68 @@ impl<'t> Node<'t> {
     }
 }
 
+/// The keys that a variant of an experiment may say anew.
+pub(super) const PARTS: [&str; 8] =
+    ["timeout", "max_candidates", "fetchers", "filters", "features", "feature_sources", "model", "rerankers"];
+
 impl RecommenderConfig {
-    fn empty(line: usize) -> Self {
+    /// Reads one of [`PARTS`], whose key is at this place of the text.
+    pub(super) fn part(
+        &mut self,
+        node: Node<'_>,
+        at: usize,
+        place: &Option<String>,
+        errors: &mut Vec<ConfigError>,
+    ) {
+        let lines = node.lines;
+        match node.key.as_str() {
+            "timeout" => match note(node.parse::<String>(place.clone()), errors).map(|text| {
+                duration::parse(&text).and_then(|timeout| check_timeout(timeout).map(|()| timeout))
+            }) {
+                Some(Ok(timeout)) => self.timeout = Some(timeout),
+                Some(Err(reason)) => {
+                    errors.push(lines.at(at, place.clone(), format!("`timeout`: {reason}")));
+                }
+                None => {}
+            },
+            "max_candidates" => match node.value.get_ref().as_integer().and_then(|n| n.as_str().parse().ok())
+            {
+                Some(n @ 1..=1_000_000_usize) => self.max_candidates = Some(n),
+                _ => {
+                    let reason = "`max_candidates` must be a whole number from 1 to 1000000".into();
+                    errors.push(lines.at(at, place.clone(), reason));
+                }
+            },
+            "fetchers" => self.fetchers = node.components(place, errors),
+            "filters" => self.filters = node.components(place, errors),
+            "feature_sources" => self.feature_sources = node.components(place, errors),
+            "rerankers" => self.rerankers = node.components(place, errors),
+            "model" => self.model = node.component(place, errors),
+            "features" => self.features = node.names(place, errors),
+            other => errors.push(lines.at(at, place.clone(), unknown("there is no key", other, &KEYS))),
+        }
+    }
+
+    /// This recommender with those of [`PARTS`] that `changes` has said anew.
+    pub(super) fn changed(&self, said: &[String], changes: &RecommenderConfig) -> RecommenderConfig {
+        let mut changed = RecommenderConfig { line: changes.line, ..self.clone() };
+        for key in said {
+            match key.as_str() {
+                "timeout" => changed.timeout = changes.timeout,
+                "max_candidates" => changed.max_candidates = changes.max_candidates,
+                "fetchers" => changed.fetchers = changes.fetchers.clone(),
+                "filters" => changed.filters = changes.filters.clone(),
+                "feature_sources" => changed.feature_sources = changes.feature_sources.clone(),
+                "rerankers" => changed.rerankers = changes.rerankers.clone(),
+                "model" => changed.model = changes.model.clone(),
+                "features" => changed.features = changes.features.clone(),
+                _ => {}
+            }
+        }
+        changed
+    }
+
+    pub(super) fn empty(line: usize) -> Self {
         let nameless = Name::literal("x");
         RecommenderConfig {
             corpus: nameless.clone(),
@@ -250,10 +294,11 @@ impl RecommenderConfig {
             model: None,
             rerankers: Vec::new(),
             line,
+            variant: None,
         }
     }
 }
 
-fn note<T>(result: Result<T, ConfigError>, errors: &mut Vec<ConfigError>) -> Option<T> {
+pub(super) fn note<T>(result: Result<T, ConfigError>, errors: &mut Vec<ConfigError>) -> Option<T> {
     result.map_err(|error| errors.push(error)).ok()
 }

@@ -17,7 +17,7 @@ const LONGEST_PAUSE: u32 = 64;
 
 /// A promotion that was refused, and when to try it again.
 struct Refused {
-    recommender: (String, String),
+    recommender: String,
     wanted: Vec<Taken>,
     pause: u32,
     looks_left: u32,
@@ -59,17 +59,17 @@ impl Reloader {
 
     /// Takes every promotion that is not taken yet.
     fn look(&self, refused: &mut Vec<Refused>) {
-        let followed = self.api.serving.load().iter().any(|served| !served.artifacts.is_empty());
+        let followed = self.api.serving.load().pipelines().any(|served| !served.artifacts.is_empty());
         if !followed {
             return;
         }
         let _one_at_a_time = self.one_at_a_time.lock();
         let serving = self.api.serving.load_full();
         let store = serving.artifact_store();
-        for (at, served) in serving.iter().enumerate() {
+        for (at, served) in serving.pipelines().enumerate() {
             let (corpus, source) = (served.recommender.corpus(), served.recommender.source());
             let Some(wanted) = changed(store, &served.artifacts) else { continue };
-            let recommender = (corpus.to_string(), source.to_string());
+            let recommender = serving.name(at);
             let known = refused.iter().position(|refused| refused.recommender == recommender);
             if let Some(known) = known
                 && refused[known].wanted == wanted
@@ -82,14 +82,14 @@ impl Reloader {
             let now = self.api.serving.load_full();
             match now.with_model(at, &self.api.stores, &self.registry, &self.api.metrics) {
                 Ok(next) => {
-                    tracing::info!(%corpus, %source, model = next.model(at), "artifact loaded");
+                    tracing::info!(%corpus, %source, of = recommender, model = next.model(at), "artifact loaded");
                     self.api.serving.store(Arc::new(next));
                     refused.retain(|refused| refused.recommender != recommender);
                 }
                 Err(errors) => {
                     served.metrics.artifact(false);
                     tracing::error!(
-                        %corpus, %source, serving = &*served.model,
+                        %corpus, %source, of = recommender, serving = &*served.model,
                         "promoted artifact refused, the old model keeps serving:\n{errors}"
                     );
                     let before = known.map(|known| refused.swap_remove(known));

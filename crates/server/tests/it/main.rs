@@ -5,6 +5,7 @@ mod artifacts;
 mod bad_input;
 mod capacity;
 mod common;
+mod experiments;
 mod full_disk;
 mod json;
 mod python;
