@@ -10,7 +10,12 @@ pub(super) fn response(request: &RecommendRequest, response: &RecommendResponse,
     let mut parts = vec![format!(
         "{}  {}",
         paint.bold(&title),
-        paint.dim(&format!("model {}, request {}", response.model_version, response.request_id))
+        paint.dim(&format!(
+            "model {}{}, request {}",
+            response.model_version,
+            experiment(response),
+            response.request_id
+        ))
     )];
     if response.recommendations.is_empty() {
         parts.push("nothing to recommend; --explain shows where the candidates went".into());
@@ -39,6 +44,15 @@ pub(super) fn response(request: &RecommendRequest, response: &RecommendResponse,
         parts.push(paint.yellow(&what));
     }
     parts.join("\n\n")
+}
+
+/// Which experiment, and what of it, if any.
+fn experiment(response: &RecommendResponse) -> String {
+    match (response.experiment.as_str(), response.variant.as_str()) {
+        ("", _) => String::new(),
+        (experiment, "") => format!(", experiment {experiment}, interleaved"),
+        (experiment, variant) => format!(", experiment {experiment}, variant {variant}"),
+    }
 }
 
 fn list(response: &RecommendResponse) -> String {
@@ -182,6 +196,7 @@ mod tests {
             score,
             propensity,
             explanation: explain.then(|| explanation.clone()),
+            variant: String::new(),
         };
         let stage = |stage: &str, micros, into, out| proto::StageReport {
             stage: stage.into(),
@@ -210,6 +225,8 @@ mod tests {
             model_version: "hand-tuned".into(),
             report: explain.then_some(report),
             why_not: if explain { "ops was proposed by no fetcher".into() } else { String::new() },
+            experiment: String::new(),
+            variant: String::new(),
         };
         (request, response)
     }

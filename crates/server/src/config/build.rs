@@ -38,7 +38,6 @@ impl Config {
     }
 
     /// Builds all [`Config::pipelines`], in their order.
-
     pub(crate) fn build_all(
         &self,
         artifacts: &ArtifactStore,
