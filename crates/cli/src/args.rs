@@ -8,6 +8,7 @@ use crate::dataset::DatasetArgs;
 use crate::demo::DemoArgs;
 use crate::evaluate::EvaluateArgs;
 use crate::exit;
+use crate::experiment::ExperimentArgs;
 use crate::import::args::ImportArgs;
 use crate::inspect::InspectArgs;
 use crate::join::JoinArgs;
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     /// List, show, promote, roll back and verify published models
     #[command(after_help = artifacts::HELP)]
     Artifacts(ArtifactsArgs),
+    /// What an experiment has shown so far, and how long the next one will take
+    Experiment(ExperimentArgs),
     /// Search for better settings of a recommender, on the past alone
     #[command(after_help = tune::HELP)]
     Tune(Box<TuneArgs>),

@@ -7,6 +7,7 @@ mod dataset;
 mod demo;
 mod evaluate;
 mod exit;
+mod experiment;
 mod import;
 mod inspect;
 mod join;
@@ -63,6 +64,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Train(args) => train::run(*args).await,
         Command::Evaluate(args) => evaluate::run(*args).await,
         Command::Artifacts(args) => artifacts::run(args).await,
+        Command::Experiment(args) => experiment::run(&args),
         Command::Tune(args) => tune::run(*args).await,
         Command::Score(args) => score::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -43,7 +43,7 @@ pub use options::LogOptions;
 pub use pseudonym::Pseudonymizer;
 pub use reader::LogReader;
 pub use record::RequestLog;
-pub use row::{ImpressionRow, InteractionRow, RequestRow};
+pub use row::{ImpressionRow, InteractionRow, Placement, RequestRow};
 pub use schema::Table;
 pub use segment::{SegmentReader, SegmentRecord, read_segment};
 pub use table::Texture;

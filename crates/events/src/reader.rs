@@ -11,7 +11,7 @@ use rustc_hash::FxHashSet;
 
 use crate::error::LogError;
 use crate::log::segments;
-use crate::row::{ImpressionRow, InteractionRow, RequestRow};
+use crate::row::{ImpressionRow, InteractionRow, Placement, RequestRow};
 use crate::schema::Table;
 use crate::segment::{SegmentRecord, read_segment};
 
@@ -95,6 +95,61 @@ impl LogReader {
             parquet::interactions(&file, &mut rows)?;
         }
         Ok(once(rows, |row| row.id))
+    }
+
+    /// Hands out the rows of `requests` one by one, without holding more of them than a file has. A row that was written
+    /// twice comes twice; its key tells.
+    ///
+    /// # Errors
+    /// As [`LogReader::requests`].
+    pub fn scan_requests(&self, mut each: impl FnMut(RequestRow)) -> Result<(), LogError> {
+        self.segments(|record| {
+            if let SegmentRecord::Request(request) = record {
+                each(request.row());
+            }
+        })?;
+        for file in self.files(Table::Requests)? {
+            let mut rows = Vec::new();
+            parquet::requests(&file, &mut rows)?;
+            rows.into_iter().for_each(&mut each);
+        }
+        Ok(())
+    }
+
+    /// Hands out where entities were placed, row by row of `impressions`, and reads none of their features. A row that was
+    /// written twice comes twice.
+    ///
+    /// # Errors
+    /// As [`LogReader::requests`].
+    pub fn scan_placements(&self, mut each: impl FnMut(Placement)) -> Result<(), LogError> {
+        self.segments(|record| {
+            if let SegmentRecord::Request(request) = record {
+                request.placements().for_each(&mut each);
+            }
+        })?;
+        for file in self.files(Table::Impressions)? {
+            parquet::placements(&file, &mut each)?;
+        }
+        Ok(())
+    }
+
+    /// Hands out the rows of `interactions` one by one, without holding more of them than a file has. A row that was
+    /// delivered twice comes twice; its key tells.
+    ///
+    /// # Errors
+    /// As [`LogReader::requests`].
+    pub fn scan_interactions(&self, mut each: impl FnMut(InteractionRow)) -> Result<(), LogError> {
+        self.segments(|record| {
+            if let SegmentRecord::Interactions(batch) = record {
+                batch.into_iter().for_each(&mut each);
+            }
+        })?;
+        for file in self.files(Table::Interactions)? {
+            let mut rows = Vec::new();
+            parquet::interactions(&file, &mut rows)?;
+            rows.into_iter().for_each(&mut each);
+        }
+        Ok(())
     }
 
     /// The records of the segments. They are read before the Parquet files: a segment that is converted meanwhile is

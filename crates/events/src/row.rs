@@ -79,6 +79,21 @@ impl ImpressionRow {
     }
 }
 
+/// What a row of `impressions` says about the slate, without features and scores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// The request that it answers.
+    pub request: RequestId,
+    /// Its place, 0 for the best.
+    pub position: u32,
+    /// What was recommended; a pseudonym in a corpus of people.
+    pub entity: u64,
+    /// Whether it was part of the answer.
+    pub shown: bool,
+    /// The variant that put it there, when two rankings were interleaved.
+    pub variant: Option<Name>,
+}
+
 /// A row of `interactions`: what a user did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InteractionRow {

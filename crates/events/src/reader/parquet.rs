@@ -8,17 +8,18 @@ use arrow::array::{
     Array, AsArray, BooleanArray, FixedSizeBinaryArray, Float32Array, ListArray, RecordBatch, StringArray,
     TimestampMillisecondArray, UInt32Array, UInt64Array,
 };
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use recommend_core::{InteractionId, Name, RequestId, Timestamp};
 
 use crate::error::LogError;
-use crate::row::{ImpressionRow, InteractionRow, RequestRow};
+use crate::row::{ImpressionRow, InteractionRow, Placement, RequestRow};
 use crate::schema::{FEATURE_PREFIX, VERSION, VERSION_KEY};
 
-/// Opens a file of the log, of any version that this release knows.
-fn open(path: &Path) -> Result<ParquetRecordBatchReader, LogError> {
+/// Opens a file of the log, of any version that this release knows; only these columns of it, if any are named.
+fn open(path: &Path, columns: Option<&[&str]>) -> Result<ParquetRecordBatchReader, LogError> {
     let file = File::open(path).map_err(LogError::io("opening", path))?;
-    let builder =
+    let mut builder =
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| LogError::parquet(path, error))?;
     let found = builder
         .metadata()
@@ -31,6 +32,10 @@ fn open(path: &Path) -> Result<ParquetRecordBatchReader, LogError> {
         })?;
     if !found.parse::<u32>().is_ok_and(|version| (1..=VERSION).contains(&version)) {
         return Err(LogError::Version { path: path.to_owned(), found, supported: VERSION });
+    }
+    if let Some(columns) = columns {
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        builder = builder.with_projection(mask);
     }
     builder.build().map_err(|error| LogError::parquet(path, error))
 }
@@ -106,8 +111,11 @@ fn level(path: &Path, key: &str) -> Result<Name, LogError> {
         .ok_or_else(|| LogError::parquet(path, format!("no folder above it is named {key}=…")))
 }
 
-fn batches<'a>(path: &'a Path) -> Result<impl Iterator<Item = Result<Batch<'a>, LogError>>, LogError> {
-    let reader = open(path)?;
+fn batches<'a>(
+    path: &'a Path,
+    columns: Option<&[&str]>,
+) -> Result<impl Iterator<Item = Result<Batch<'a>, LogError>> + use<'a>, LogError> {
+    let reader = open(path, columns)?;
     Ok(reader.map(move |rows| match rows {
         Ok(rows) => Ok(Batch { path, rows }),
         Err(error) => Err(LogError::parquet(path, error)),
@@ -116,7 +124,7 @@ fn batches<'a>(path: &'a Path) -> Result<impl Iterator<Item = Result<Batch<'a>, 
 
 pub(super) fn requests(path: &Path, rows: &mut Vec<RequestRow>) -> Result<(), LogError> {
     let (corpus, source) = (level(path, "corpus")?, level(path, "source")?);
-    for batch in batches(path)? {
+    for batch in batches(path, None)? {
         let batch = batch?;
         let model: &StringArray = batch.column("model")?;
         for row in 0..batch.rows.num_rows() {
@@ -149,7 +157,7 @@ pub(super) fn requests(path: &Path, rows: &mut Vec<RequestRow>) -> Result<(), Lo
 }
 
 pub(super) fn impressions(path: &Path, rows: &mut Vec<ImpressionRow>) -> Result<(), LogError> {
-    for batch in batches(path)? {
+    for batch in batches(path, None)? {
         let batch = batch?;
         let mut names = Vec::new();
         let mut columns: Vec<&Float32Array> = Vec::new();
@@ -181,9 +189,26 @@ pub(super) fn impressions(path: &Path, rows: &mut Vec<ImpressionRow>) -> Result<
     Ok(())
 }
 
+pub(super) fn placements(path: &Path, each: &mut impl FnMut(Placement)) -> Result<(), LogError> {
+    for batch in batches(path, Some(&["request", "position", "entity", "shown", "variant"]))? {
+        let batch = batch?;
+        let shown: &BooleanArray = batch.column("shown")?;
+        for row in 0..batch.rows.num_rows() {
+            each(Placement {
+                request: RequestId(batch.key("request", row)?.unwrap_or_default()),
+                position: batch.u32("position")?.value(row),
+                entity: batch.u64("entity")?.value(row),
+                shown: shown.value(row),
+                variant: batch.maybe("variant", row)?,
+            });
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn interactions(path: &Path, rows: &mut Vec<InteractionRow>) -> Result<(), LogError> {
     let corpus = level(path, "corpus")?;
-    for batch in batches(path)? {
+    for batch in batches(path, None)? {
         let batch = batch?;
         let kind: &StringArray = batch.column("kind")?;
         for row in 0..batch.rows.num_rows() {

@@ -6,7 +6,7 @@ use recommend_core::{Cause, InteractionId, Name, RequestId, Stage, Timestamp};
 
 use super::bytes::Cursor;
 use super::{INTERACTIONS, MARK, Mark, NAME, PIPELINE, REQUEST, SegmentRecord};
-use crate::row::{ImpressionRow, InteractionRow, RequestRow};
+use crate::row::{ImpressionRow, InteractionRow, Placement, RequestRow};
 
 /// What all requests of a recommender share: written once per segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,17 @@ impl SegmentRequest {
             variant: self.drafted.get(at).cloned(),
             names: self.pipeline.features.clone(),
             features: self.features[at * width..(at + 1) * width].to_vec(),
+        })
+    }
+
+    /// Where its entities were placed.
+    pub(crate) fn placements(&self) -> impl Iterator<Item = Placement> + '_ {
+        self.entities.iter().enumerate().map(|(at, entity)| Placement {
+            request: self.request,
+            position: at as u32,
+            entity: *entity,
+            shown: at < self.shown,
+            variant: self.drafted.get(at).cloned(),
         })
     }
 

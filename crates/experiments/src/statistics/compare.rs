@@ -86,6 +86,57 @@ pub fn compare(control: &Metric, treatment: &Metric, settings: &Settings) -> Opt
     })
 }
 
+/// How far a ratio is from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Difference {
+    /// The ratio.
+    pub value: f64,
+    /// Its interval for one look, planned in advance.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// Two-sided p-value for one look, planned in advance.
+    pub p_value: f64,
+    /// The interval that covers it at all looks together.
+    pub always_low: f64,
+    /// The upper end.
+    pub always_high: f64,
+    /// A p-value that holds whenever and however often one looks.
+    pub always_p_value: f64,
+}
+
+/// Tests a ratio of sums over users against zero, such as the wins less the losses over the slates of an interleaving. The
+/// tests are those of [`compare`], on the ratio itself; [`Settings::expected_lift`] is then the size of ratio that one
+/// expects.
+///
+/// `None` until there are two users and they differ.
+///
+/// ```
+/// use recommend_experiments::statistics::{Metric, compare};
+/// // Wins less losses out of ten slates each: two of three users prefer the treatment.
+/// let metric: Metric = (0..600).map(|user| (if user % 3 < 2 { 1.0 } else { -1.0 }, 10.0)).collect();
+/// let found = compare::against_zero(&metric, &compare::Settings::default()).expect("users who differ");
+/// assert!((found.value - 1.0 / 30.0).abs() < 1e-9 && found.always_p_value < 0.001);
+/// ```
+pub fn against_zero(metric: &Metric, settings: &Settings) -> Option<Difference> {
+    let (value, variance) = (metric.ratio(), metric.variance_per_user() / metric.users as f64);
+    if !(value.is_finite() && variance.is_finite() && variance > 0.0) {
+        return None;
+    }
+    let normal = Normal::standard();
+    let half = normal.inverse_cdf(1.0 - settings.alpha / 2.0) * variance.sqrt();
+    let always_half = sequential_half_width(variance, settings);
+    Some(Difference {
+        value,
+        low: value - half,
+        high: value + half,
+        p_value: 2.0 * normal.cdf(-(value.abs() / variance.sqrt())),
+        always_low: value - always_half,
+        always_high: value + always_half,
+        always_p_value: sequential_p_value(value, variance, settings),
+    })
+}
+
 /// The variance of the mixture, of the logarithm of the ratio.
 fn mixture(settings: &Settings) -> f64 {
     (1.0 + settings.expected_lift).ln().powi(2)
