@@ -46,6 +46,9 @@ pub struct Arguments {
     /// Compare runs of up to so many words too.
     #[arg(long, default_value_t = 1)]
     ngrams: usize,
+    #[cfg(feature = "summaries")]
+    #[command(flatten)]
+    summaries: crate::summaries::Arguments,
     /// What to print.
     #[arg(long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -122,7 +125,17 @@ impl Arguments {
 /// When the input cannot be read, an option makes no sense, or the output cannot be written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let messages = arguments.input.read(&arguments.file)?;
-    let digest = digest(&messages, &arguments.options(), None)?;
+    #[cfg(feature = "summaries")]
+    let summarizer = arguments.summaries.client()?;
+    #[allow(unused_mut, reason = "summaries are added to it")]
+    let mut digest = digest(&messages, &arguments.options(), None)?;
+    #[cfg(feature = "summaries")]
+    if let Some(summarizer) = summarizer {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        for error in runtime.block_on(crate::digest::summarize(&mut digest, &summarizer)) {
+            eprintln!("alert-digest: a cluster has no summary: {error}");
+        }
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match arguments.output {
         Output::Table => write!(out, "{}", table::table(&digest))?,

@@ -26,7 +26,8 @@ pub(super) fn table(digest: &Digest) -> String {
             let last = cluster.last_seen.map(|time| time.strftime("%d %b %H:%M").to_string());
             row.extend([trend(cluster.trend).to_owned(), bars(&cluster.sparkline), last.unwrap_or_default()]);
         }
-        row.push(one_line(&cluster.template, 160));
+        let said = cluster.summary.as_ref().map(|said| format!("{said}\n")).unwrap_or_default();
+        row.push(said + &one_line(&cluster.template, 160));
         table.add_row(row);
     }
     for column in [0, 1, 2] {

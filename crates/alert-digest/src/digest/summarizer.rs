@@ -47,13 +47,23 @@ pub enum SummaryError {
     },
 }
 
-/// Asks for the summaries of the first `count` clusters, one after the other, and returns what went wrong with some.
-pub async fn summarize(digest: &mut Digest, summarizer: &dyn Summarizer, count: usize) -> Vec<SummaryError> {
+/// How many clusters are asked about: those that a person reads first.
+const ASKED_ABOUT: usize = 10;
+
+/// Asks for the summaries of the first ten clusters, one after the other, and returns what went wrong. Whoever can't be reached is not
+/// asked again, so that a report waits for one timeout at most.
+pub async fn summarize(digest: &mut Digest, summarizer: &dyn Summarizer) -> Vec<SummaryError> {
     let mut errors = Vec::new();
-    for cluster in digest.clusters.iter_mut().take(count) {
+    for cluster in digest.clusters.iter_mut().take(ASKED_ABOUT) {
         match summarizer.summarize(cluster).await {
             Ok(summary) => cluster.summary = Some(summary),
-            Err(error) => errors.push(error),
+            Err(error) => {
+                let gone = matches!(error, SummaryError::Unreachable { .. });
+                errors.push(error);
+                if gone {
+                    break;
+                }
+            }
         }
     }
     errors

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,6 +11,7 @@ use clap::Args;
 use url::Url;
 
 use super::{Clock, Limits, Server, Settings};
+use crate::digest::Summarizer;
 use crate::store::{Keyring, Secret};
 
 /// Arguments of `serve`; what it does is said where the subcommand is listed.
@@ -48,6 +50,9 @@ pub struct Arguments {
     /// Seconds for which a stopping server still answers that it is.
     #[arg(long, env = "ALERT_DIGEST_DRAIN_SECONDS", default_value_t = 5)]
     drain_seconds: u64,
+    #[cfg(feature = "summaries")]
+    #[command(flatten)]
+    summaries: crate::summaries::Arguments,
     /// Log lines as JSON.
     #[arg(long, env = "ALERT_DIGEST_LOG_JSON")]
     log_json: bool,
@@ -57,6 +62,21 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    #[cfg(feature = "summaries")]
+    fn summarizer(&self) -> anyhow::Result<Option<Arc<dyn Summarizer>>> {
+        Ok(self.summaries.client()?.map(|client| Arc::new(client) as Arc<dyn Summarizer>))
+    }
+
+    #[cfg(not(feature = "summaries"))]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "so that it is called as the other one"
+    )]
+    fn summarizer(&self) -> anyhow::Result<Option<Arc<dyn Summarizer>>> {
+        Ok(None)
+    }
+
     fn settings(&self) -> anyhow::Result<Settings> {
         anyhow::ensure!(
             matches!(self.public_url.scheme(), "https" | "http") && self.public_url.has_host(),
@@ -78,6 +98,7 @@ impl Arguments {
             keys: Keyring::parse(&secret("ALERT_DIGEST_KEY")?).context("ALERT_DIGEST_KEY")?,
             slack_api: self.slack_api_url.clone(),
             authorize: Url::parse(Settings::AUTHORIZE)?,
+            summarizer: self.summarizer()?,
             limits: Limits {
                 retention: Duration::from_secs(u64::from(self.retention_days) * 86_400),
                 messages: self.max_messages,
@@ -91,17 +112,23 @@ impl Arguments {
 
 /// A secret from its variable or the file that `…_FILE` names; never empty.
 fn secret(name: &str) -> anyhow::Result<String> {
+    secret_if_set(name)?
+        .with_context(|| format!("{name} is not set: set it, or {name}_FILE to a file that holds it"))
+}
+
+/// The same for a secret that need not be there.
+pub(crate) fn secret_if_set(name: &str) -> anyhow::Result<Option<String>> {
     let file = format!("{name}_FILE");
     let text = match (std::env::var(name), std::env::var_os(&file)) {
         (Ok(text), None) => text,
         (Err(_), Some(path)) => std::fs::read_to_string(Path::new(&path))
             .with_context(|| format!("{file}={}", path.to_string_lossy()))?,
         (Ok(_), Some(_)) => anyhow::bail!("both {name} and {file} are set: unset one of them"),
-        (Err(_), None) => anyhow::bail!("{name} is not set: set it, or {file} to a file that holds it"),
+        (Err(_), None) => return Ok(None),
     };
     let text = text.trim();
     anyhow::ensure!(!text.is_empty(), "{name} is empty");
-    Ok(text.to_owned())
+    Ok(Some(text.to_owned()))
 }
 
 /// Serves until SIGTERM or Ctrl-C.

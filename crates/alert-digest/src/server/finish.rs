@@ -7,7 +7,7 @@ use slack_morphism::prelude::SlackMessageContent;
 use super::jobs::{Stop, Work};
 use super::links;
 use super::patience::patiently;
-use crate::digest::{Digest, Message, Options, digest};
+use crate::digest::{Digest, Message, Options, digest, summarize};
 use crate::slack::{SlackError, result};
 use crate::store::{Report, Stage, StoreError, WorkspaceStore};
 
@@ -75,7 +75,12 @@ pub(super) async fn cluster(work: &mut Work) -> Result<(), Stop> {
     let made = made.await.map_err(|_| Stop::Failed(String::from("The digest could not be made.")))?;
     timer.observe_duration();
     drop(place);
-    let made = made.map_err(|error| Stop::Failed(format!("The digest could not be made: {error}.")))?;
+    let mut made = made.map_err(|error| Stop::Failed(format!("The digest could not be made: {error}.")))?;
+    if let Some(summarizer) = &work.app.settings.summarizer {
+        for error in summarize(&mut made, summarizer.as_ref()).await {
+            tracing::warn!(job = %work.job.id, %error, "a cluster has no summary");
+        }
+    }
     let title =
         work.job.channel_name.as_deref().map_or_else(|| request.channel.clone(), |name| format!("#{name}"));
     let report = Report {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use url::Url;
 
+use crate::digest::Summarizer;
 use crate::store::{Keyring, Secret};
 
 /// Tells the time; the system's unless a test says otherwise.
@@ -62,6 +63,8 @@ pub struct Settings {
     pub slack_api: Url,
     /// Where an installation begins.
     pub authorize: Url,
+    /// Who says in a sentence what a cluster is about; none by default.
+    pub summarizer: Option<Arc<dyn Summarizer>>,
     /// What bounds the work.
     pub limits: Limits,
     /// The clock.

@@ -99,6 +99,7 @@ impl App {
             keys: Keyring::new(&KEY).unwrap(),
             slack_api: fake.api(),
             authorize: Settings::AUTHORIZE.parse().unwrap(),
+            summarizer: None,
             limits: Limits {
                 call: Duration::from_secs(5),
                 backoff: Duration::from_millis(5),
