@@ -63,14 +63,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     for count in [1_000, 10_000, 100_000, 1_000_000] {
         let texts = &million[..count];
         let runs = if count < 1_000_000 { 3 } else { 1 };
+        let began = std::time::Instant::now();
         let (seconds, _) = best_of(runs, || masked(texts));
         report.figure(format!("{count} messages, masked"), "CPU s, text to labels", seconds);
-        let (seconds, _) = best_of(runs, || plain(texts));
         report.figure(
-            format!("{count} messages, as they are, 2,000 terms"),
-            "CPU s, text to labels",
-            seconds,
+            format!("{count} messages, masked"),
+            "s, text to labels",
+            began.elapsed().as_secs_f64() / runs as f64,
         );
+        // Without masks nearly all messages differ, and what differs must be compared: it grows faster than the text.
+        if count <= 100_000 {
+            let (seconds, _) = best_of(runs, || plain(texts));
+            let case = format!("{count} messages, as they are, 2,000 terms");
+            report.figure(case, "CPU s, text to labels", seconds);
+        }
     }
     let before = megabytes_of_text(&million);
     report.figure("1,000,000 messages", "MB of text", before);

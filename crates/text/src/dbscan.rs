@@ -4,11 +4,13 @@
 //! are numbered in the order of their first cores; a point that is near cores but is none belongs to the first of their
 //! clusters. None of that depends on the order of the search, so threads share it:
 //!
-//! 1. *cores*: equal rows are one weighted point, and counting stops as soon as there is enough weight;
-//! 2. *components*: cores join those of other components in reach. A list of the index whose cores are all in one
-//!    component has nothing more to tell them, and is not read again;
-//! 3. *borders*: the others look for the first cluster in reach.
+//! 1. *cores*: equal rows are one weighted point, and counting stops as soon as there is enough weight. Points remember whom
+//!    they met on the way;
+//! 2. *components*: cores join the cores that they met, and then those of other components in reach. A list of the index whose
+//!    cores are all in one component has nothing more to tell them, and is not read again;
+//! 3. *borders*: the others take the first cluster of those whom they met.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use thiserror::Error;
@@ -118,17 +120,22 @@ impl Dbscan {
             eps: self.eps,
             enough: self.min_samples as f64,
             cores: (0..points.len()).map(|_| AtomicBool::new(false)).collect(),
+            met: (0..points.len()).map(|_| OnceLock::new()).collect(),
             components: Components::new(points.len()),
             uniform: (0..=samples.rows.columns()).map(|_| AtomicBool::new(false)).collect(),
             any_negative: samples.weights.is_some_and(|weights| weights.iter().any(|weight| *weight < 0.0)),
         };
         let room = || search.index.scratch();
         parallel::for_each(points.len(), room, |scratch, point| search.count(scratch, point));
+        parallel::for_each(points.len(), || (), |(), point| search.greet(point));
         parallel::for_each(points.len(), room, |scratch, point| search.connect(scratch, point));
         let labels = search.label();
         points.of().iter().map(|point| labels[*point as usize]).collect()
     }
 }
+
+/// How many neighbours a point remembers. Who is no core has fewer than `min_samples` different ones, unless they weigh less than 1.
+const REMEMBERED: usize = 32;
 
 struct Search<'a> {
     index: Index<'a>,
@@ -136,6 +143,9 @@ struct Search<'a> {
     eps: f64,
     enough: f64,
     cores: Vec<AtomicBool>,
+    /// By point: the neighbours that were met while it was counted, at most [`REMEMBERED`]. Those of a point that is no core are all
+    /// that it has, if they are fewer.
+    met: Vec<OnceLock<Box<[u32]>>>,
     components: Components,
     /// By list: whether its cores are known to be in one component. They stay so: components only grow.
     uniform: Vec<AtomicBool>,
@@ -159,6 +169,7 @@ impl Search<'_> {
         let is_own = self.points.is_near_itself(point, self.eps);
         let mut sum = if is_own { weights[point] } else { 0.0 };
         let stops = |sum: f64| !self.any_negative && sum >= self.enough;
+        let mut met = Vec::new();
         if !stops(sum) {
             self.index.neighbours(
                 point,
@@ -167,14 +178,34 @@ impl Search<'_> {
                 |_| true,
                 |other| {
                     sum += weights[other];
+                    if met.len() < REMEMBERED {
+                        met.push(other as u32);
+                    }
                     if stops(sum) { Next::Stop } else { Next::On }
                 },
             );
         }
         self.cores[point].store(sum >= self.enough, Relaxed);
+        if !met.is_empty() {
+            // A point is counted once.
+            let _ = self.met[point].set(met.into_boxed_slice());
+        }
     }
 
-    /// Joins a core with the cores in reach that are in other components.
+    fn met(&self, point: usize) -> impl Iterator<Item = usize> + '_ {
+        self.met[point].get().into_iter().flatten().map(|other| *other as usize)
+    }
+
+    /// Joins a core with the cores that it met.
+    fn greet(&self, point: usize) {
+        if self.is_core(point) {
+            self.met(point)
+                .filter(|other| self.is_core(*other))
+                .for_each(|other| self.components.join(point, other));
+        }
+    }
+
+    /// Joins a core with the cores before it in reach that are in other components.
     fn connect(&self, scratch: &mut Scratch, point: usize) {
         if !self.is_core(point) {
             return;
@@ -184,7 +215,7 @@ impl Search<'_> {
             point,
             scratch,
             |list| self.uniform(list).load(Relaxed),
-            |other| self.is_core(other) && apart(other),
+            |other| other < point && self.is_core(other) && apart(other),
             |other| {
                 self.components.join(point, other);
                 Next::On
@@ -222,6 +253,12 @@ impl Search<'_> {
         let mut scratch = self.index.scratch();
         for point in 0..labels.len() {
             if self.is_core(point) {
+                continue;
+            }
+            if self.met(point).count() < REMEMBERED {
+                let clusters =
+                    self.met(point).filter(|other| self.is_core(*other)).map(|other| labels[other]);
+                labels[point] = clusters.min().unwrap_or(NOISE);
                 continue;
             }
             let mut first = i32::MAX;

@@ -10,14 +10,17 @@
 //! Memory is linear in what is stored; no list of neighbours is kept.
 
 mod points;
+mod sketch;
 
 pub(crate) use points::{Points, Samples};
+use sketch::{Sketch, Spread};
 
 /// What can be asked for neighbours.
 #[derive(Debug)]
 pub(crate) struct Index<'a> {
     points: &'a Points,
     eps: f64,
+    sketch: Option<Sketch>,
     /// By column: where its list begins in `listed`.
     lists: Vec<u32>,
     listed: Vec<u32>,
@@ -34,6 +37,8 @@ pub(crate) struct Index<'a> {
 pub(crate) struct Scratch {
     /// The asking point, spread over all columns.
     spread: Vec<f64>,
+    /// The same for the sketch.
+    rough: Spread,
     /// By point: the number of the last question that met it.
     met: Vec<u32>,
     question: u32,
@@ -61,6 +66,7 @@ impl<'a> Index<'a> {
         let mut index = Index {
             points,
             eps,
+            sketch: Sketch::new(points, points.metric(), eps),
             lists: vec![0; rows.columns() + 1],
             listed: Vec::new(),
             spans: Vec::with_capacity(rows.len() + 1),
@@ -110,7 +116,12 @@ impl<'a> Index<'a> {
 
     pub(crate) fn scratch(&self) -> Scratch {
         let rows = self.points.rows();
-        Scratch { spread: vec![0.0; rows.columns()], met: vec![0; rows.len()], question: 0 }
+        Scratch {
+            spread: vec![0.0; rows.columns()],
+            rough: Spread::new(),
+            met: vec![0; rows.len()],
+            question: 0,
+        }
     }
 
     /// The columns under which a point can be found.
@@ -145,10 +156,11 @@ impl<'a> Index<'a> {
         let (columns, values) = self.points.rows().row(point);
         scratch.question += 1;
         scratch.met[point] = scratch.question;
-        let Scratch { spread, met, question } = scratch;
+        let Scratch { spread, rough, met, question } = scratch;
         for (column, value) in columns.iter().zip(values) {
             spread[*column as usize] = *value;
         }
+        rough.set(columns, values);
         let mut propose = |other: u32| {
             let met = &mut met[other as usize];
             if *met == *question {
@@ -156,7 +168,9 @@ impl<'a> Index<'a> {
             }
             *met = *question;
             let other = other as usize;
-            if wanted(other) && self.points.near(point, spread, other, self.eps) {
+            let may_be_near =
+                |other| self.sketch.as_ref().is_none_or(|sketch| sketch.may_be_near(rough, other));
+            if wanted(other) && may_be_near(other) && self.points.near(point, spread, other, self.eps) {
                 each(other)
             } else {
                 Next::On
@@ -175,6 +189,7 @@ impl<'a> Index<'a> {
         for column in columns {
             spread[*column as usize] = 0.0;
         }
+        rough.clear(columns);
     }
 }
 

@@ -102,6 +102,10 @@ impl Points {
         &self.rows
     }
 
+    pub(crate) fn metric(&self) -> Metric {
+        self.metric
+    }
+
     /// By point: the sum of its samples' weights.
     pub(crate) fn weights(&self) -> &[f64] {
         &self.weights
