@@ -1,5 +1,6 @@
 //! Candidates as columns: ids, which fetchers proposed them, and with what score and rank.
 
+use ndarray::ArrayViewMut1;
 use rustc_hash::FxHashMap;
 
 use crate::ids::EntityId;
@@ -175,6 +176,18 @@ pub(crate) fn compact<T>(column: &mut Vec<T>, keep: &[bool]) {
     column.retain(|_| keep.next().copied().unwrap_or(false));
 }
 
+/// Shifts and scales scores to a mean of 0 and a standard deviation of 1, so that those of different fetchers add up; to 0 where
+/// nothing differs. NaN is missing and stays.
+pub fn standardise<'a>(scores: impl Into<ArrayViewMut1<'a, f32>>) {
+    let mut scores = scores.into();
+    let known = || scores.iter().filter(|score| !score.is_nan()).map(|score| f64::from(*score));
+    let count = known().count().max(1) as f64;
+    let mean = known().sum::<f64>() / count;
+    let deviation = (known().map(|score| (score - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let scale = if deviation > 1e-9 * mean.abs() { 1.0 / deviation } else { 0.0 };
+    scores.mapv_inplace(|score| ((f64::from(score) - mean) * scale) as f32);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,5 +224,24 @@ mod tests {
         let top = proposals(&[(9, 1.0), (4, 1.0), (5, 2.0), (1, 0.5)]).top(3);
         assert_eq!(top.ids(), [EntityId(5), EntityId(4), EntityId(9)]);
         assert!(top.top(0).is_empty());
+    }
+
+    #[test]
+    fn standard_scores_have_no_mean_and_a_deviation_of_one_and_leave_the_missing_out() {
+        let mut scores = vec![1.0, 2.0, f32::NAN, 3.0, 1e6];
+        standardise(&mut scores);
+        assert!(scores.remove(2).is_nan());
+        assert!(scores.iter().sum::<f32>().abs() < 1e-5);
+        assert!((scores.iter().map(|score| score * score).sum::<f32>() / 4.0 - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn where_nothing_differs_standard_scores_are_zero() {
+        for same in [0.1_f32, 1e30, 0.0] {
+            let mut scores = [same; 5];
+            standardise(&mut scores[..]);
+            assert_eq!(scores, [0.0; 5]);
+        }
+        standardise(&mut [][..]);
     }
 }

@@ -31,7 +31,9 @@
 //! | `affinity` | decayed interactions between the candidate and other people ([`Affinity`]) | `with = "seeds"` or `"user"`, `direction = "both"`, `"from"` or `"to"`, `interactions`, `window = "90d"`, `half_life = "30d"`, `corpus` |
 //!
 //! Every declaration may have a `default`, which stands in for a missing value, and a `description`. Times are in days. Each
-//! fetcher's score and rank (0 for its best) are features without a declaration: `popular.score`, `popular.rank`.
+//! fetcher's score and rank (0 for its best) are features without a declaration: `popular.score`, `popular.rank`; and
+//! `popular.zscore`, the score among those of the request's candidates (0 is their mean, 1 a standard deviation above it), which
+//! puts fetchers on one scale for a model that adds them up.
 //!
 //! [`FeatureSet`] plans all features that a recommender wants when it is built, and fills them with one call per store.
 //! A recommender that keeps its declarations to itself lists them in a feature source of the kind `declared`:

@@ -116,8 +116,10 @@ fn plan_one(
 }
 
 fn unknown(declared: &Declarations, name: &str, fetchers: &[Name]) -> FeatureError {
-    let automatic: Vec<String> =
-        fetchers.iter().flat_map(|fetcher| [format!("{fetcher}.score"), format!("{fetcher}.rank")]).collect();
+    let automatic: Vec<String> = fetchers
+        .iter()
+        .flat_map(|fetcher| ["score", "zscore", "rank"].map(|what| format!("{fetcher}.{what}")))
+        .collect();
     let known = declared.names().map(Name::as_str).chain(automatic.iter().map(String::as_str));
     let hint = match closest(known, name) {
         Some(close) => format!("; did you mean {close:?}?"),

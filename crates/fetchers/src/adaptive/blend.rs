@@ -1,9 +1,10 @@
 //! A fitted blend over all of the past: what it says of every item, for one user.
 
 use recommend_core::ComponentError;
+use recommend_core::candidates::standardise;
 
 use super::fit::{Fitted, Weights, touches};
-use super::members::{Member, Popularities, Tables, standardise};
+use super::members::{Member, Popularities, Tables};
 use crate::snapshot::{Snapshot, Step};
 
 /// The blend of a tenant.

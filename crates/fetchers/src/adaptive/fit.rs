@@ -1,9 +1,10 @@
 //! Fits a blend: which members, with which weights, foretell best what people turned to last.
 
+use recommend_core::candidates::standardise;
 use recommend_core::{ComponentError, Timestamp};
 
 use super::cases::{Case, Holdout};
-use super::members::{Member, Popularities, Tables, library, standardise};
+use super::members::{Member, Popularities, Tables, library};
 use super::select::Columns;
 use crate::snapshot::{Snapshot, Step};
 

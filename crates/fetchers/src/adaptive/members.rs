@@ -233,32 +233,3 @@ impl Popularities {
         self.decayed.iter().map(|(at, _, decayed)| (*at, decayed))
     }
 }
-
-/// Makes the mean of scores 0 and their deviation 1, so that members are on one scale; scores that are all the same
-/// become 0.
-pub(super) fn standardise(scores: &mut [f32]) {
-    let n = scores.len().max(1) as f64;
-    let mean = scores.iter().map(|score| f64::from(*score)).sum::<f64>() / n;
-    let variance = scores.iter().map(|score| (f64::from(*score) - mean).powi(2)).sum::<f64>() / n;
-    let scale = if variance > 1e-18 { 1.0 / variance.sqrt() } else { 0.0 };
-    for score in scores {
-        *score = ((f64::from(*score) - mean) * scale) as f32;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scores_on_one_scale_have_no_mean_and_a_deviation_of_one() {
-        let mut scores = [1.0, 2.0, 3.0, 1e6];
-        standardise(&mut scores);
-        assert!(scores.iter().sum::<f32>().abs() < 1e-5);
-        assert!((scores.iter().map(|score| score * score).sum::<f32>() / 4.0 - 1.0).abs() < 1e-5);
-        let mut same = [7.0; 5];
-        standardise(&mut same);
-        assert_eq!(same, [0.0; 5]);
-        standardise(&mut []);
-    }
-}
