@@ -5,6 +5,8 @@
 //! | `logistic-regression` | [`logistic`]: standardised features, buckets, crosses, L2, L-BFGS |
 //! | `xgboost-classifier`, `xgboost-ranker` | `xgboost`: XGBoost itself, behind the feature `xgboost` |
 
+#[cfg(test)]
+mod debias;
 mod error;
 pub mod logistic;
 mod progress;

@@ -90,6 +90,7 @@ impl Data<'_> {
         let weighed = weights.iter().any(|weight| *weight != 1.0);
         matrix.set_labels(&self.parameters.labels(data.labels()))?;
         if self.parameters.kind == ModelKind::XgboostRanker {
+            quietly(&matrix)?;
             // In this order: XGBoost wants a weight for each group once it knows of groups.
             matrix.set_group(&data.group_sizes())?;
             if weighed {
@@ -100,6 +101,14 @@ impl Data<'_> {
         }
         Ok(matrix)
     }
+}
+
+/// Has XGBoost say nothing on this thread until a booster is told otherwise: the crate names groups by a call that
+/// XGBoost calls deprecated, on standard error, each time. A booster sets the verbosity of all once it is configured.
+fn quietly(data: &DMatrix) -> Result<(), xgb::XGBError> {
+    let mut booster = Booster::new_with_cached_dmats(&BoosterParameters::default(), &[data])?;
+    booster.set_param("verbosity", "0")?;
+    booster.save_buffer(true).map(drop)
 }
 
 /// The features of each row, and last its position.
@@ -131,6 +140,7 @@ fn boost(
     progress: &dyn Progress,
 ) -> Result<(Booster, BTreeMap<String, serde_json::Value>), xgb::XGBError> {
     let mut booster = Booster::new_with_cached_dmats(&BoosterParameters::default(), cached)?;
+    booster.set_param("verbosity", "1")?;
     // The crate sets an intercept of 0.5; XGBoost and its Python package estimate one unless told.
     booster.set_param("boost_from_average", "1")?;
     for (key, value) in &parameters.passed {
