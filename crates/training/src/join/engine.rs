@@ -144,10 +144,14 @@ impl<'a> Engine<'a> {
     /// query costs no more than its work. Days and the writing run beside it.
     fn context(&self, how: How) -> SessionContext {
         let mut config = SessionConfig::new().with_target_partitions(1);
+        if how == How::Sort {
+            config = config.with_batch_size(1024);
+        }
         let options = config.options_mut();
         options.optimizer.prefer_hash_join = how == How::Hash;
         if how == How::Sort {
-            // Sorts that share little memory: each keeps a part back for merging what it spilled.
+            // Sorts and groups that share little memory take it by the batch, and each keeps a part back for merging what
+            // it spilled.
             options.execution.sort_spill_reservation_bytes = self.memory / 32;
         }
         // Which side is built is written in the query.

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use jiff::{Span, tz::TimeZone};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
-use recommend_core::Name;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
+use recommend_core::{Name, Timestamp};
 use recommend_events::Table;
 use recommend_events::schema::{FEATURE_PREFIX, VERSION, VERSION_KEY};
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -44,6 +46,8 @@ pub(super) struct Day {
 pub(super) struct LogFile {
     pub(super) path: PathBuf,
     pub(super) rows: u64,
+    /// The earliest and the latest time in it, where its statistics say so.
+    times: Option<(i64, i64)>,
 }
 
 /// Files that are joined together.
@@ -73,19 +77,17 @@ impl Day {
         let mut interactions = Vec::new();
         let window = i64::try_from(spec.window.as_millis()).unwrap_or(i64::MAX);
         let earliest = from - i64::try_from(EARLY.as_millis()).unwrap_or(0);
-        let mut at = Some(earliest);
-        while let Some(time) = at.filter(|time| *time < to.saturating_add(window)) {
-            let date = dataset::date(recommend_core::Timestamp(time));
-            let folder = log.join(Table::Interactions.name()).join(format!("corpus={}", spec.corpus));
-            interactions.extend(of_folder(&folder.join(format!("date={date}")), None)?);
-            at = time.checked_add(to - from);
-        }
-        // The step is a day, so that only the last one may have been missed.
-        let last = dataset::date(recommend_core::Timestamp(to.saturating_add(window) - 1));
+        let latest = to.saturating_add(window) - 1;
         let folder = log.join(Table::Interactions.name()).join(format!("corpus={}", spec.corpus));
-        let folder = folder.join(format!("date={last}"));
-        if !interactions.iter().any(|file| file.path.starts_with(&folder)) {
-            interactions.extend(of_folder(&folder, None)?);
+        let (first, last) = [earliest, latest].map(|time| dataset::date(Timestamp(time))).into();
+        for date in levels(&folder, "date=")?.into_iter().filter(|date| (&first..=&last).contains(&date)) {
+            let files = of_folder(&folder.join(format!("date={date}")), None)?;
+            // The days around are read for their hours beside this one: what lies elsewhere is no news for it.
+            interactions.extend(
+                files.into_iter().filter(|file| {
+                    file.times.is_none_or(|(first, last)| first <= latest && last >= earliest)
+                }),
+            );
         }
         let inputs = inputs(log, [&requests, &impressions, &interactions]);
         Ok(Day { date, from, to, requests, impressions, interactions, features, inputs })
@@ -238,7 +240,8 @@ fn of_folder(folder: &Path, features: Option<&mut Vec<Name>>) -> Result<Vec<LogF
         }
         let rows = u64::try_from(of_file.num_rows()).unwrap_or(0);
         schemas.push(metadata.schema().clone());
-        files.push(LogFile { path, rows });
+        let times = times(metadata.metadata());
+        files.push(LogFile { path, rows, times });
     }
     if let Some(features) = features {
         for schema in schemas.iter().rev() {
@@ -251,6 +254,18 @@ fn of_folder(folder: &Path, features: Option<&mut Vec<Name>>) -> Result<Vec<LogF
         }
     }
     Ok(files)
+}
+
+/// The span of the column `time`, where all row groups have statistics of it.
+fn times(metadata: &ParquetMetaData) -> Option<(i64, i64)> {
+    let mut span: Option<(i64, i64)> = None;
+    for group in metadata.row_groups() {
+        let column = group.columns().iter().find(|column| column.column_path().string() == "time")?;
+        let Statistics::Int64(of_group) = column.statistics()? else { return None };
+        let (first, last) = (*of_group.min_opt()?, *of_group.max_opt()?);
+        span = Some(span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
+    }
+    span
 }
 
 /// A hash of which files there are. Files of the log are written once: the same name is the same content, but for one

@@ -26,6 +26,10 @@ pub(super) enum Which {
 
 /// The join of the tables `requests`, `impressions` and `interactions`, the columns of a dataset and then `answers`, how
 /// many interactions made the label. Interactions are of `from..=to`, in milliseconds, or they are not looked at.
+///
+/// Rows come in the order of the log, those of a request beside each other. They are numbered for that: the engine knows
+/// that the numbers rise, and that its hash joins keep the order of what streams past, so that nothing is sorted where
+/// the joins are by hash.
 pub(super) fn join(spec: &JoinSpec, features: &[Name], which: Which, from: i64, to: i64) -> String {
     let requests = match which {
         Which::All => "requests",
@@ -38,14 +42,17 @@ pub(super) fn join(spec: &JoinSpec, features: &[Name], which: Which, from: i64, 
     };
     let features: Vec<String> = features.iter().map(|name| format!("\"{}\"", feature_column(name))).collect();
     let list = |table: &str| features.iter().map(|name| format!(", {table}.{name}")).collect::<String>();
-    let impressions = match which {
+    let (impressions, order) = match which {
         // Those of other requests find nobody who asked.
-        Which::All | Which::Single => "impressions".to_owned(),
-        Which::Duplicate => format!(
-            r#"(SELECT DISTINCT ON (p.request, p.position) p.request, p."time", p.position, p.entity, p.score,
+        Which::All | Which::Single => ("impressions".to_owned(), ""),
+        Which::Duplicate => (
+            format!(
+                r#"(SELECT DISTINCT ON (p.request, p.position) p.request, p."time", p.position, p.entity, p.score,
                        p.propensity, p.shown{}
                 FROM duplicates d JOIN impressions p ON d.request = p.request)"#,
-            list("p")
+                list("p")
+            ),
+            "ORDER BY m.request, m.position ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW",
         ),
     };
     let (early, window) = (EARLY.as_millis(), spec.window.as_millis());
@@ -82,7 +89,7 @@ WITH asked AS (
   SELECT request, entity, count(*) AS answers, arrow_cast({label}, 'Float32') AS label
   FROM answers GROUP BY request, entity
 ), seen AS (
-  SELECT m.* FROM {impressions} m WHERE m.shown
+  SELECT m.*, row_number() OVER ({order}) AS n FROM {impressions} m WHERE m.shown
 )"#,
         from = moment(from),
         to = moment(to),
@@ -105,7 +112,7 @@ SELECT s.request, s."time", a.tenant, a."user", a.model, a.variant, s.position, 
     sql.push_str(&list("s"));
     sql.push_str(
         r"
-, coalesce(l.answers, 0) AS answers
+, coalesce(l.answers, 0) AS answers, s.n
 FROM labels l RIGHT JOIN (asked a JOIN seen s ON a.request = s.request) ON l.request = s.request AND l.entity = s.entity",
     );
     if spec.above_last_positive {
@@ -116,6 +123,7 @@ FROM labels l RIGHT JOIN (asked a JOIN seen s ON a.request = s.request) ON l.req
             "FROM lowest z RIGHT JOIN ({from}) ON z.request = s.request WHERE z.position IS NULL OR s.position <= z.position"
         );
     }
+    sql.push_str("\nORDER BY s.n");
     sql
 }
 
