@@ -1,7 +1,7 @@
 # Backtests: MovieLens-100k as a file, the peers that judge metrics and item cosine, and a large synthetic one.
 MOVIELENS := .deps/movielens/ml-100k.csv
 
-.PHONY: movielens peers-backtest bench-backtest
+.PHONY: movielens peers-backtest bench-backtest learn-movielens
 
 movielens: $(MOVIELENS) ## MovieLens-100k as .deps/movielens/ml-100k.csv, out of the PyPI package recbole
 
@@ -24,3 +24,12 @@ bench-backtest: ## a backtest of ROWS (10 million) synthetic interactions: time 
 	$(PYTHON) -m venv .deps/peers-backtest
 	.deps/peers-backtest/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
+
+# The hand-tuned blend of examples/movielens shows films to everybody; models learn from it, and are compared.
+learn-movielens: $(XGBOOST)/.stamp $(MOVIELENS) ## MovieLens replayed as impressions: hand-tuned, logistic, XGBoost side by side
+	$(TRAIN_ENV) $(CARGO) build --release -p recommend --features training,xgboost
+	rm -rf target/movielens && mkdir -p target
+	binary="$${CARGO_TARGET_DIR:-target}/release/recommend"; films=benches/peers/movielens; \
+	$$binary backtest --config $$films/recommend.toml --recommender film/home --interactions $(MOVIELENS) \
+	  --label-kind rating --split last:0.2 --no-baselines --dataset target/movielens && \
+	$$binary train --data target/movielens --dry-run --spec $$films/lr.toml --spec $$films/xgbc.toml --spec $$films/xgbr.toml

@@ -2,6 +2,7 @@
 
 mod ask;
 mod replay;
+mod shown;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use recommend_core::{EntityId, IdCodec, Name};
 use rustc_hash::FxHashMap;
 
 use self::replay::Replay;
+use self::shown::Collected;
 use crate::baselines::Baselines;
 use crate::error::BacktestError;
 use crate::history::History;
@@ -89,6 +91,7 @@ impl<'a> Backtest<'a> {
         let mut replay = Replay::new(self)?;
         let (mut tally, mut notes) =
             (Tally::new(&self.settings.cutoffs, self.settings.answers), Notes::default());
+        let mut impressions = Collected::default();
         for fold in &folds(self.history, self.settings.split, self.settings.rolling)? {
             replay.learn(fold, progress)?;
             let (questions, unknown) = replay.questions(fold);
@@ -97,8 +100,13 @@ impl<'a> Backtest<'a> {
                 continue;
             }
             tally.catalogue(replay.catalogue());
-            for contestant in contestants {
-                let (slates, asked) = replay.ask(contestant, &questions, progress)?;
+            for (at, contestant) in contestants.iter().enumerate() {
+                let keep = if at == 0 { self.settings.impressions } else { 0 };
+                let (slates, mut asked) = replay.ask(contestant, &questions, keep, progress)?;
+                asked
+                    .iter_mut()
+                    .filter_map(|asked| asked.shown.take())
+                    .for_each(|shown| impressions.take(shown));
                 notes.asked(&contestant.name, &asked, &slates, self.depth());
                 tally.add(&contestant.name, self.history, &questions, &slates);
             }
@@ -112,7 +120,11 @@ impl<'a> Backtest<'a> {
         }
         match notes.questions {
             0 => Err(self.nobody()),
-            _ => Ok(tally.finish(self.history, notes, self.settings.seed)),
+            _ => {
+                let mut result = tally.finish(self.history, notes, self.settings.seed);
+                result.impressions = impressions.dataset(&self.settings)?;
+                Ok(result)
+            }
         }
     }
 
@@ -197,7 +209,7 @@ impl Session<'_> {
         progress: &dyn Progress,
     ) -> Result<Evaluation, BacktestError> {
         let questions = &self.questions[..users.clamp(1, self.questions.len())];
-        let (slates, _) = self.replay.ask(contestant, questions, progress)?;
+        let (slates, _) = self.replay.ask(contestant, questions, 0, progress)?;
         let mut tally = Tally::new(&self.backtest.settings.cutoffs, false);
         tally.add(&contestant.name, self.backtest.history, questions, &slates);
         let result =

@@ -2,6 +2,7 @@
 
 use recommend_core::{ComponentError, RunError};
 use recommend_stores::StoreError;
+use recommend_training::DatasetError;
 
 /// Why a backtest gave no result.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,9 @@ pub enum BacktestError {
         /// What happened.
         error: ComponentError,
     },
+    /// What was shown makes no dataset.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// A task stopped.
     #[error("the evaluation was stopped: {0}")]
     Stopped(String),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use recommend_core::{DropCount, EntityId, Timestamp};
-use recommend_training::Ranking;
 use recommend_training::metrics::{
     Catalogue, Difference, Interval, Metric, Scores, Slates, bootstrap_mean, paired_difference,
 };
+use recommend_training::{Dataset, Ranking};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::engine::Asked;
@@ -26,6 +26,9 @@ pub struct BacktestResult {
     pub notes: Notes,
     /// Every answer, when [`crate::Settings::answers`] asks for them.
     pub answers: Vec<Answer>,
+    /// What the first contestant showed, with its features, labelled 1 where it turned out to be relevant, when
+    /// [`crate::Settings::impressions`] asks for it and anything was shown.
+    pub impressions: Option<Dataset>,
     seed: u64,
 }
 
@@ -252,6 +255,12 @@ impl Tally {
             Evaluation { name, at: at.collect() }
         };
         let evaluations = self.contestants.into_iter().map(evaluation).collect();
-        BacktestResult { evaluations, notes, answers: self.answers.unwrap_or_default(), seed }
+        BacktestResult {
+            evaluations,
+            notes,
+            answers: self.answers.unwrap_or_default(),
+            impressions: None,
+            seed,
+        }
     }
 }

@@ -35,6 +35,9 @@ pub struct Settings {
     pub baselines: bool,
     /// Whether the result holds what was shown to whom.
     pub answers: bool,
+    /// How many items of each answer of the first contestant become rows of a dataset; 0 for none. It is asked for that
+    /// many, where they are more than the largest cut-off.
+    pub impressions: usize,
     /// Seeds all randomness.
     pub seed: u64,
     /// How many threads ask; 0 is one for each core.
@@ -61,6 +64,7 @@ impl Settings {
             recent: None,
             baselines: true,
             answers: false,
+            impressions: 0,
             seed: 1,
             threads: 0,
         })

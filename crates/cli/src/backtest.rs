@@ -47,6 +47,9 @@ fn blocking(args: &BacktestArgs) -> Result<Exit> {
     for one in &tested {
         one.assemble(&registry)(&Stores::in_memory(read::codec())).map_err(anyhow::Error::msg)?;
     }
+    if let Some(folder) = args.dataset.as_ref().filter(|folder| folder.exists()) {
+        return Err(Usage(format!("--dataset {}: is there already; choose another", folder.display())).into());
+    }
     let (corpus, _) = args::place(&args.test.recommender)?;
     let (history, strings) =
         read::read(&args.test.input, &corpus, &args.test.label_kind, args.answers.is_some())?;
@@ -61,6 +64,11 @@ fn blocking(args: &BacktestArgs) -> Result<Exit> {
     }
     if let Some(file) = &args.answers {
         answers::write(file, &result.answers, &history, &strings)?;
+    }
+    if let Some(folder) = &args.dataset {
+        let shown =
+            result.impressions.as_ref().context("nothing was shown, so there is no dataset to write")?;
+        shown.write(folder)?;
     }
     if args.json {
         for line in json::lines(&result, &args.cutoffs(), args.test.seed) {

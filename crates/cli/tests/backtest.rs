@@ -157,6 +157,33 @@ fn tuning_finds_the_better_weights_on_the_past_alone_and_keeps_the_comments() {
 }
 
 #[test]
+fn what_was_shown_is_a_dataset_that_models_learn_from() {
+    let place = place();
+    let backtest = format!("backtest --config recommend.toml {FLAGS} --split last:0.3 --no-baselines --json");
+    let plain = place.run(&backtest).code(0).out;
+    let written = place.run(&format!("{backtest} --dataset shown --depth 20")).code(0).out;
+    assert_eq!(plain, written, "asking deeper changes nothing above");
+    place
+        .run("dataset show shown")
+        .code(0)
+        .says("rows 600, queries 40")
+        .says("popular.score")
+        .says("related.score")
+        .says("served by linear@");
+    place.write(
+        "lr.toml",
+        "name = \"items\"\nmodel = { kind = \"logistic-regression\" }\nsplit = { by = \"user\" }\n\
+         input = { corpus = \"item\", source = \"home\" }\n",
+    );
+    place
+        .run("train --spec lr.toml --data shown --artifacts store")
+        .code(0)
+        .says("as served")
+        .says("published in store: items@");
+    place.run(&format!("{backtest} --dataset shown")).code(2).says("is there already");
+}
+
+#[test]
 fn what_is_wrong_is_said_with_the_flag_that_mends_it() {
     let place = place();
     let run = |flags: &str| place.run(&format!("backtest --config recommend.toml {flags}"));

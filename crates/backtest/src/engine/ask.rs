@@ -7,6 +7,7 @@ use tokio::runtime::Runtime;
 
 use super::Backtest;
 use super::replay::TENANT;
+use super::shown::Shown;
 use crate::error::BacktestError;
 use crate::question::Question;
 use crate::settings::Progress;
@@ -21,6 +22,8 @@ pub(crate) struct Asked {
     pub(crate) degraded: Vec<String>,
     /// What the filters dropped.
     pub(crate) drops: Vec<DropCount>,
+    /// The first items with their features, where they are kept.
+    pub(super) shown: Option<Shown>,
 }
 
 impl Backtest<'_> {
@@ -53,24 +56,29 @@ impl Backtest<'_> {
     }
 
     /// What the recommender would have shown: its answer without what the user touched, which it may not know better.
-    /// That much comes on top of the limit.
+    /// That much comes on top of the limit. The first `keep` items are kept with their features.
     pub(super) async fn answer(
         &self,
         recommender: &Recommender,
         question: &Question,
         name: &str,
+        keep: usize,
     ) -> Result<(Vec<u32>, Asked), BacktestError> {
         let depth = self.depth();
         let taken = if self.settings.repeats { 0 } else { question.touched.len() };
-        let query = self.query(question.user, question.now, depth + taken);
+        let query = self.query(question.user, question.now, depth.max(keep) + taken);
         let outcome = recommender.run(&query, RunOptions::default()).await;
         let outcome = outcome.map_err(|error| BacktestError::Run { name: name.to_owned(), error })?;
         let skip = self.skip(question);
-        let rows = outcome.items.iter().filter_map(|item| self.row(item.entity));
-        let slate = rows.filter(|row| !skip(*row)).take(depth).collect();
+        let rows = outcome.items.iter().enumerate();
+        let rows = rows.filter_map(|(place, item)| Some((place, self.row(item.entity)?)));
+        let rows: Vec<(usize, u32)> = rows.filter(|(_, row)| !skip(*row)).take(depth.max(keep)).collect();
+        let slate = rows.iter().take(depth).map(|(_, row)| *row).collect();
+        let shown = (keep > 0)
+            .then(|| Shown::of(recommender, &query, &outcome, question, &rows[..rows.len().min(keep)]));
         let degraded = outcome.report.degraded.iter();
         let degraded = degraded.map(|part| format!("{} {}: {}", part.stage, part.component, part.error));
-        Ok((slate, Asked { degraded: degraded.collect(), drops: outcome.report.drops }))
+        Ok((slate, Asked { degraded: degraded.collect(), drops: outcome.report.drops, shown }))
     }
 }
 

@@ -85,18 +85,19 @@ impl<'a> Replay<'a> {
         Catalogue::new(self.known.iter().map(|row| id(*row)), pairs)
     }
 
-    /// Assembles a contestant anew and asks it.
+    /// Assembles a contestant anew and asks it; so many items of each answer are kept with their features.
     pub(super) fn ask(
         &self,
         contestant: &Contestant<'_>,
         questions: &[Question],
+        keep: usize,
         progress: &dyn Progress,
     ) -> Result<(Vec<Vec<u32>>, Vec<Asked>), BacktestError> {
         let recommender = (contestant.assemble)(&self.stores).map_err(BacktestError::Assemble)?;
         progress.begin(&contestant.name, questions.len() as u64);
         let answers =
             ask_all(&self.runtime, self.backtest.settings.threads, questions, progress, |question| {
-                self.backtest.answer(&recommender, question, &contestant.name)
+                self.backtest.answer(&recommender, question, &contestant.name, keep)
             })?;
         Ok(answers.into_iter().unzip())
     }

@@ -90,7 +90,7 @@ fn answers(history: &History, split: Split) -> Vec<(String, u64, Vec<u64>)> {
     replay.learn(fold, &NoProgress).unwrap();
     let (questions, _) = replay.questions(fold);
     let contestant = Contestant { name: "fused".into(), assemble: &fused };
-    let mut all = vec![("fused", replay.ask(&contestant, &questions, &NoProgress).unwrap().0)];
+    let mut all = vec![("fused", replay.ask(&contestant, &questions, 0, &NoProgress).unwrap().0)];
     let baselines = replay.baselines(fold).unwrap();
     for name in Baselines::NAMES {
         all.push((name, replay.ask_baseline(&baselines, name, &questions, &NoProgress).unwrap()));
@@ -239,6 +239,32 @@ fn a_rolling_replay_learns_from_what_it_asked_about() {
     assert_eq!(rolling.notes.folds, 2);
     let hits: Vec<f64> = rolling.evaluation("popularity").unwrap().at[0].values(Metric::HitRate);
     assert_eq!(hits, [0.0, 0.0, 1.0], "users 1, 2 and 6");
+}
+
+#[test]
+fn the_impressions_are_what_was_shown_and_labelled_by_what_was_relevant() {
+    let events: Vec<_> = (0..200).map(|n| (n % 20, mix(n) % 30, n as i64)).collect();
+    let history = history(&events);
+    let wanted = Settings { impressions: 4, answers: true, ..settings(Split::Time(0.7)) };
+    let result = run(&history, wanted.clone());
+    let answers: Vec<_> =
+        result.answers.iter().filter(|a| a.name == "fused" && !a.shown.is_empty()).collect();
+    let shown = result.impressions.unwrap();
+    assert_eq!(shown.groups().len(), answers.len());
+    let id = |row: &u32| history.entities()[*row as usize].1;
+    for (group, answer) in shown.groups().iter().zip(&answers) {
+        assert_eq!(group.time, answer.now);
+        let (entities, labels) = (&shown.entities()[group.rows.clone()], &shown.labels()[group.rows.clone()]);
+        assert_eq!(entities, answer.shown.iter().map(id).collect::<Vec<_>>());
+        for (row, label) in answer.shown.iter().zip(labels) {
+            assert_eq!(*label, f32::from(u8::from(answer.relevant.contains(row))));
+        }
+    }
+    assert!(shown.positives() > 0);
+    // Asked deeper, the slates that are judged stay as they are.
+    let deeper = run(&history, Settings { impressions: 10, ..wanted });
+    assert_eq!(deeper.answers, result.answers);
+    assert!(deeper.impressions.unwrap().len() > shown.len());
 }
 
 #[test]

@@ -42,7 +42,8 @@ Examples:
   recommend backtest --config examples/generic/recommend.toml --recommender item/generic --interactions ratings.tsv \\
       --map user=user_id --map entity=item_id --map time=timestamp --label-kind rating --split last:0.2 --json
   recommend backtest … --without each                     what each component is worth
-  recommend backtest … --against other.toml --plot k.svg  two configurations, compared and drawn";
+  recommend backtest … --against other.toml --plot k.svg  two configurations, compared and drawn
+  recommend backtest … --dataset replayed                 then: recommend train --spec lr.toml --data replayed";
 
 /// The flags of `recommend backtest`.
 #[derive(Debug, Args)]
@@ -78,6 +79,14 @@ pub(crate) struct BacktestArgs {
     /// Write what was shown to whom, and what they did next, as JSON Lines
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) answers: Option<PathBuf>,
+    /// Write what the recommender showed, with all features and whether it turned out to be relevant, as a dataset to
+    /// train on
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dataset: Option<PathBuf>,
+    /// How many items of each answer become rows of the dataset
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, requires = "dataset",
+          value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    depth: u16,
     /// Print JSON, one object for each name and k
     #[arg(long)]
     pub(crate) json: bool,
@@ -168,6 +177,7 @@ impl TestArgs {
             recent: None,
             baselines: false,
             answers: false,
+            impressions: 0,
             seed: self.seed,
             threads: self.threads.unwrap_or(0),
         })
@@ -204,6 +214,7 @@ impl BacktestArgs {
         }
         let (rolling, recent, baselines) = (self.rolling, self.recent, !self.no_baselines);
         let answers = self.answers.is_some();
-        Ok(Settings { rolling, recent, baselines, answers, ..self.test.settings(cutoffs)? })
+        let impressions = if self.dataset.is_some() { usize::from(self.depth) } else { 0 };
+        Ok(Settings { rolling, recent, baselines, answers, impressions, ..self.test.settings(cutoffs)? })
     }
 }
