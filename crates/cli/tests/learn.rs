@@ -62,7 +62,7 @@ fn a_log_is_joined_looked_at_and_evaluated() {
     place
         .run(JOIN)
         .code(0)
-        .says("2026-03-01 6 6 2 2 2 0 33.33 %")
+        .says("2026-03-01 12 6 2 2 2 0 33.33 %")
         .says("requests that the log held more than once: 3");
     place.run(JOIN).code(0).says("days left alone, nothing new for them: 2");
     let report = place.run("dataset show set").code(0);
