@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! make bench BENCH=join                                   1, 4 and 16 million impressions; brings the peers into .deps
-//! make bench BENCH=join ARGS="50000000"                   other sizes; the first one is the peers'
+//! make bench BENCH=join ARGS="1000000 50000000"           other sizes; the first one is the peers'
 //! ```
 //!
-//! Each join runs in a process of its own, so that its peak memory is its own. The log is one day of requests with 10
+//! Each join runs in a process of its own, so that its peak memory is its own; what is compared with peers runs three
+//! times in turns, and the least of CPU time and of memory counts, because other work on the machine only adds. The log is one day of requests with 10
 //! impressions of 20 features, 5 % of which are answered, written by the event log itself. Everyone reads the same
 //! Parquet files and writes one Parquet file of the same columns; that labels agree is checked.
 
@@ -35,6 +36,18 @@ pub(crate) struct Run {
     bytes: u64,
 }
 
+impl Run {
+    /// Keeps the smaller time and memory of two runs of the same.
+    fn least(&mut self, other: &Run) {
+        self.seconds = self.seconds.min(other.seconds);
+        self.cpu_seconds = self.cpu_seconds.min(other.cpu_seconds);
+        self.peak_mib = self.peak_mib.min(other.peak_mib);
+    }
+}
+
+/// How often what is compared runs.
+const TURNS: usize = 3;
+
 fn main() -> Result<(), Box<dyn Error>> {
     if let Some(log) = std::env::var_os(child::LOG) {
         return child::run(Path::new(&log));
@@ -48,22 +61,35 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("{case}: writing the log");
         log::write(folder.path(), *size)?;
         eprintln!("{case}: joining");
-        let alone = ours(folder.path(), true)?;
-        let all = ours(folder.path(), false)?;
-        let rate = |run: &Run| run.rows as f64 / run.seconds;
+        let mut alone = ours(folder.path(), true)?;
+        // Of CPU time: by the clock, whatever else the machine does would count too.
+        let rate = |run: &Run| run.rows as f64 / run.cpu_seconds;
         if at == 0 {
-            for (name, peer) in peers::run(folder.path())? {
-                if (peer.rows, peer.positives) != (alone.rows, alone.positives) {
-                    return Err(format!("{name} disagrees: {peer:?}, ours {alone:?}").into());
+            let mut theirs: Vec<(String, Run)> = Vec::new();
+            for turn in 0..TURNS {
+                if turn > 0 {
+                    alone.least(&ours(folder.path(), true)?);
                 }
-                report.versus(&case, "a second on one core", rate(&alone), &name, rate(&peer), Better::More);
+                for (name, peer) in peers::run(folder.path())? {
+                    if (peer.rows, peer.positives) != (alone.rows, alone.positives) {
+                        return Err(format!("{name} disagrees: {peer:?}, ours {alone:?}").into());
+                    }
+                    match theirs.iter_mut().find(|(known, _)| *known == name) {
+                        Some((_, best)) => best.least(&peer),
+                        None => theirs.push((name, peer)),
+                    }
+                }
+            }
+            for (name, peer) in theirs {
+                report.versus(&case, "a second and core", rate(&alone), &name, rate(&peer), Better::More);
                 report.versus(&case, "peak MiB", alone.peak_mib, &name, peer.peak_mib, Better::Less);
                 report.versus(&case, "bytes a row", per_row(&alone), &name, per_row(&peer), Better::Less);
             }
         }
-        report.figure(&case, "a second on one core", rate(&alone));
-        report.figure(&case, "a second on all cores", rate(&all));
-        report.figure(&case, "CPU, ns an impression", alone.cpu_seconds * 1e9 / alone.rows as f64);
+        let all = ours(folder.path(), false)?;
+        report.versus(&case, "a second and core", rate(&alone), "the aim", 1.5e6, Better::More);
+        report.figure(&case, "a second on all cores, by the clock", all.rows as f64 / all.seconds);
+        report.figure(&case, "peak MiB, one core", alone.peak_mib);
         report.versus(&case, "peak MiB, all cores", all.peak_mib, "the bound", 512.0, Better::Less);
         report.figure(&case, "positive labels", alone.positives as f64);
     }
