@@ -4,8 +4,8 @@ test-training: ## tests of the join: they build DataFusion, which takes minutes
 	$(CARGO) test -p recommend-training --features join
 	$(CARGO) test -p recommend --features training --test learn
 
-obd: .deps/obd/.stamp ## the Open Bandit sample: import, join, report, and a policy's value by inverse propensities
-	$(CARGO) build --release -p recommend --features training
+obd: .deps/obd/.stamp .deps/xgboost/.stamp ## the Open Bandit sample: import, join, train, and policies' values by inverse propensities
+	$(TRAIN_ENV) $(CARGO) build --release -p recommend --features training,xgboost
 	$(PYTHON) benches/peers/obd.py
 
 # Its data alone: the package would bring PyTorch.
