@@ -2,7 +2,7 @@
 TRAIN_ENV = XGBOOST_LIB_DIR="$(XGBOOST_LIB)" LD_LIBRARY_PATH="$(XGBOOST_LIB)" LIBCLANG_PATH="$(CURDIR)/$(XGBOOST)/clang/native" \
   BINDGEN_EXTRA_CLANG_ARGS="-I$(shell $(CC) -print-file-name=include)"
 
-.PHONY: train-xgboost test-xgboost peers-training airflow-test
+.PHONY: train-xgboost test-xgboost peers-training airflow-test kubernetes-test
 
 train-xgboost: $(XGBOOST)/.stamp ## build the binary that trains XGBoost's models and joins the log
 	$(TRAIN_ENV) $(CARGO) build --release -p recommend --features training,xgboost
@@ -22,3 +22,12 @@ peers-training: $(XGBOOST)/.stamp .deps/peers-training/.stamp ## training and me
 
 airflow-test: ## install Airflow from PyPI into .deps, load the DAG and run it over a demo workspace
 	deploy/airflow/try.sh
+
+kubernetes-test: $(XGBOOST)/.stamp .deps/kubernetes/.stamp ## the manifests of training against Kubernetes' schema, and their commands run
+	$(TRAIN_ENV) $(CARGO) build --release -p recommend --features training,xgboost
+	.deps/kubernetes/bin/python deploy/kubernetes/training/try.py "$${CARGO_TARGET_DIR:-target}/release/recommend"
+
+.deps/kubernetes/.stamp: tests/python/kubernetes.txt
+	$(PYTHON) -m venv .deps/kubernetes
+	.deps/kubernetes/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

@@ -15,7 +15,7 @@ if [ ! -x "$venv/bin/airflow" ]; then
 fi
 if [ -z "${RECOMMEND_BIN:-}" ]; then
     cargo build --release --package recommend --features training
-    RECOMMEND_BIN=$root/target/release/recommend
+    RECOMMEND_BIN=${CARGO_TARGET_DIR:-$root/target}/release/recommend
 fi
 export RECOMMEND_BIN
 
