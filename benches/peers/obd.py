@@ -21,6 +21,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / ".deps/obd/obp/dataset/obd"
@@ -105,11 +106,11 @@ def specs(folder):
 
 
 def policy_of_bts(path):
-    """How likely BTS shows an item at a position: the mean of its propensities there, as in obp's own example."""
-    seen = {}
-    for row in rows("bts"):
-        seen.setdefault((row["item_id"], row["position"]), []).append(float(row["propensity_score"]))
-    policy = {key: sum(values) / len(values) for key, values in seen.items()}
+    """How likely BTS shows an item at a position: the share of its impressions there. The mean of its propensities would
+    be too much, because an item is seen most while it is likely."""
+    seen = Counter((row["item_id"], row["position"]) for row in rows("bts"))
+    places = Counter(position for _, position in seen.elements())
+    policy = {(item, position): count / places[position] for (item, position), count in seen.items()}
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["entity", "position", "probability"])
