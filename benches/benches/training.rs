@@ -16,7 +16,7 @@ use recommend_core::{EntityId, FeatureSchema, Name, RequestId, TenantId, Timesta
 use recommend_training::dataset::{About, Dataset, Group, Rows};
 use recommend_training::evaluate::judge;
 use recommend_training::spec::{Judge, ModelSpec, Spec};
-use recommend_training::trainers::{self, Silent, Trained};
+use recommend_training::trainers::{self, Silent};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
