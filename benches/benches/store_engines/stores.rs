@@ -78,6 +78,7 @@ async fn aggregates(
         corpus: None,
         kinds: kinds.to_vec(),
         window: window.map(days),
+        resolution: None,
         aggregate,
     };
     let specs = [

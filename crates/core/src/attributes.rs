@@ -61,6 +61,7 @@ pub struct AttributeTable {
     known: Vec<bool>,
     names: Vec<Name>,
     columns: Vec<Vec<Option<Value>>>,
+    degraded: Option<Box<str>>,
 }
 
 impl AttributeTable {
@@ -71,7 +72,18 @@ impl AttributeTable {
             known: vec![false; rows],
             names: names.to_vec(),
             columns: names.iter().map(|_| vec![None; rows]).collect(),
+            degraded: None,
         }
+    }
+
+    /// Why some of it is missing or is not as it is now, when the store could not do better.
+    pub fn degraded(&self) -> Option<&str> {
+        self.degraded.as_deref()
+    }
+
+    /// Says that some of it is missing or is not as it is now.
+    pub fn set_degraded(&mut self, reason: &str) {
+        self.degraded = Some(reason.into());
     }
 
     /// How many entities.

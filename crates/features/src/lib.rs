@@ -23,7 +23,7 @@
 //! | `attribute` | a number or bool of the catalog, or the age of a time | `attribute`, `scope = "entity"` or `"user"`, `as = "value"` or `"age"` |
 //! | `predicate` | 1 where a predicate over attributes holds, 0 where not | `where`, `scope = "entity"` or `"user"` |
 //! | `context` | a value that the request brings | `key` (the feature's name) |
-//! | `count`, `sum`, `rate`, `recency`, `distinct` | of interactions in a window ([`Interactions`]) | `scope = "entity"` (or `"user"`, `"pair"`, `"tenant"`), `interactions = []` (all kinds), `window` (all that is held), `corpus` (the request's) |
+//! | `count`, `sum`, `rate`, `recency`, `distinct` | of interactions in a window ([`Interactions`]) | `scope = "entity"` (or `"user"`, `"pair"`, `"tenant"`), `interactions = []` (all kinds), `window` (all that is held), `resolution` (as fine as the store holds; with `"1h"` or `"1d"` all stores agree to the bit), `corpus` (the request's) |
 //! | `ratio` | of two of those, smoothed ([`kinds::ratio::Ratio`]) | `numerator`, `denominator`: the name of a feature, or a table as above; `prior = 0.0`, `strength = 0.0` |
 //! | `hour-of-week` | the share of activity in an hour of the week ([`HourOfWeek`]) | `of = "user"`, `"tenant"`, `"seeds"` or `"group"`, `group` (a user attribute), `at = "now"` or `"candidate"`, `interactions`, `window`, `corpus`, `smoothing = 1.0` |
 //! | `relation` | whether the user has a relation to the candidate, since when, how strong | `relation`, `as = "flag"`, `"age"` or `"weight"` |
@@ -40,6 +40,7 @@
 //! `feature_sources = [{ kind = "declared", features.members = { kind = "attribute", attribute = "members" } }]`.
 
 pub mod declarations;
+mod describe;
 pub mod error;
 pub mod feature;
 pub mod kinds;

@@ -24,7 +24,29 @@ pub(crate) trait Group: Send + Sync {
     fn columns(&self) -> &[usize];
 
     /// One row per candidate, one value per column of [`Group::columns`], row-major.
-    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Vec<f32>, StoreError>;
+    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Values, StoreError>;
+}
+
+/// What a group loaded.
+pub(crate) struct Values {
+    pub(crate) values: Vec<f32>,
+    /// Why some of it is missing or is not as it is now.
+    pub(crate) trouble: Option<StoreError>,
+}
+
+impl From<Vec<f32>> for Values {
+    fn from(values: Vec<f32>) -> Self {
+        Values { values, trouble: None }
+    }
+}
+
+/// What is wrong with what a store filled in as far as it goes; any other failure is one.
+pub(crate) fn partial(result: Result<(), StoreError>) -> Result<Option<StoreError>, StoreError> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(error @ StoreError::Partial { .. }) => Ok(Some(error)),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a feature set does per request.

@@ -175,7 +175,10 @@ impl FeatureSource for FeatureSet {
         let mut failed = Ok(());
         while let Some((group, loaded)) = pending.next().await {
             match loaded {
-                Ok(values) => self.plan.write(&**group, &values, &mut block),
+                Ok(loaded) => {
+                    self.plan.write(&**group, &loaded.values, &mut block);
+                    failed = failed.and(loaded.trouble.map_or(Ok(()), |trouble| Err(trouble.into())));
+                }
                 Err(error) => failed = failed.and(Err(error.into())),
             }
         }

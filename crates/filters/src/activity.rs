@@ -150,6 +150,7 @@ impl Filter for Activity {
             corpus: None,
             kinds: self.kinds.clone(),
             window: self.window,
+            resolution: None,
             aggregate: match self.of {
                 ActivityOf::Interactions => Aggregate::Count,
                 ActivityOf::Users => Aggregate::Distinct,

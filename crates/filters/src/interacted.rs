@@ -40,8 +40,14 @@ impl NotInteracted {
     /// From its settings.
     pub fn new(stores: &Stores, settings: NotInteractedSettings) -> Self {
         let NotInteractedSettings { interactions: kinds, window } = settings;
-        let spec =
-            AggregateSpec { scope: Scope::Pair, corpus: None, kinds, window, aggregate: Aggregate::Count };
+        let spec = AggregateSpec {
+            scope: Scope::Pair,
+            corpus: None,
+            kinds,
+            window,
+            resolution: None,
+            aggregate: Aggregate::Count,
+        };
         NotInteracted { interactions: stores.interactions.clone(), spec }
     }
 

@@ -48,7 +48,14 @@ pub(crate) fn of_store(error: &StoreError) -> Status {
         StoreError::IdCollision { .. } => Status::already_exists(error.to_string()),
         StoreError::TooManyNames { .. } => Status::failed_precondition(error.to_string()),
         StoreError::Io { source, .. } => unavailable("the store", source),
-        StoreError::Damaged { .. } | StoreError::InUse(_) | StoreError::Closed(_) => {
+        // What it says may name a machine.
+        StoreError::Unavailable { .. } | StoreError::Partial { .. } => {
+            Status::unavailable("the store did not answer well; send it again, nothing is recorded twice")
+        }
+        StoreError::Damaged { .. }
+        | StoreError::InUse(_)
+        | StoreError::Closed(_)
+        | StoreError::Mismatch { .. } => {
             Status::unavailable("the store takes no writes now; nothing of this call was recorded")
         }
     }

@@ -43,10 +43,11 @@ mod aggregate;
 mod buckets;
 mod change;
 mod columns;
-mod decode;
+pub(crate) mod decode;
 mod disk;
 mod durable;
-mod encode;
+pub(crate) mod encode;
+mod export;
 #[cfg(test)]
 mod full_disk;
 mod hours;
@@ -54,16 +55,16 @@ mod in_memory;
 mod latest;
 mod members;
 mod memory;
-mod names;
+pub(crate) mod names;
 mod open;
 mod read_catalog;
 mod read_features;
-mod read_interactions;
+pub(crate) mod read_interactions;
 mod rows;
 mod seen;
 mod staging;
 mod tenant;
-mod timeline;
+pub(crate) mod timeline;
 
 use std::sync::Arc;
 
@@ -109,6 +110,7 @@ impl Stores {
             features: memory,
             writer,
             codec,
+            redis: None,
         }
     }
 }

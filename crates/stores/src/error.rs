@@ -46,6 +46,24 @@ pub enum StoreError {
         /// What failed.
         source: std::io::Error,
     },
+    /// A store on another machine did not answer, or not well.
+    #[error("{reason}")]
+    Unavailable {
+        /// What happened.
+        reason: String,
+    },
+    /// Something was loaded, but not all of it or not as it is now: what was asked for is filled in as far as it goes.
+    #[error("{reason}")]
+    Partial {
+        /// What happened.
+        reason: String,
+    },
+    /// The settings do not fit what the store holds.
+    #[error("{reason}")]
+    Mismatch {
+        /// What does not fit, and what to do.
+        reason: String,
+    },
     /// The store was closed or its writer has stopped after an earlier failure.
     #[error("the store no longer takes writes: {0}")]
     Closed(String),

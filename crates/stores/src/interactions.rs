@@ -60,8 +60,26 @@ pub struct AggregateSpec {
     pub kinds: Vec<Name>,
     /// How far back; `None` is everything that is held.
     pub window: Option<Duration>,
+    /// The window begins at a whole multiple of this since 1970, at or before where it would: two stores that hold buckets
+    /// of that length or shorter agree then. `None` is as fine as the store can tell.
+    pub resolution: Option<Duration>,
     /// What.
     pub aggregate: Aggregate,
+}
+
+impl AggregateSpec {
+    /// The window's open beginning as of `now`; `None` is everything that is held.
+    pub fn after(&self, now: Timestamp) -> Option<Timestamp> {
+        let after = now.before(self.window?);
+        let step = |resolution: Duration| i64::try_from(resolution.as_millis()).unwrap_or(i64::MAX).max(1);
+        Some(match self.resolution {
+            None => after,
+            Some(resolution) => {
+                let step = step(resolution);
+                Timestamp((after.0.saturating_add(1).div_euclid(step) * step).saturating_sub(1))
+            }
+        })
+    }
 }
 
 /// For whom and for which candidates aggregates are computed.

@@ -10,6 +10,7 @@ pub mod error;
 pub mod feature_rows;
 pub mod ids;
 pub mod interactions;
+pub mod redis;
 pub mod write;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use ids::IdBatch;
 pub use interactions::{
     Aggregate, AggregateSpec, Event, HourScope, InteractionStore, KindSummary, Scope, Subject,
 };
+pub use redis::{RedisOptions, RedisSnapshot, RedisStats};
 pub use write::{EntityPut, FeaturePut, RelationPut, WriteBatch, WriteOutcome, Writer};
 
 /// The stores that the components of a process share. Cloning is reference counting.
@@ -39,6 +41,8 @@ pub struct Stores {
     pub writer: Arc<dyn Writer>,
     /// Strings to numbers and back.
     pub codec: IdCodec,
+    /// What was asked of Redis and how it went, when the stores are there.
+    pub redis: Option<Arc<RedisStats>>,
 }
 
 impl Stores {

@@ -169,6 +169,8 @@ impl Run<'_> {
                 .loaded("attributes", attributes)
                 .filter(|table| self.aligned("attributes", table.rows(), candidates.len()));
             loaded.user = self.loaded("user-attributes", of_user);
+            self.worse("attributes", loaded.attributes.as_ref());
+            self.worse("user-attributes", loaded.user.as_ref());
             loaded.relations = self
                 .loaded("relations", relations)
                 .map(|sets| Relations::new(needs.relations.iter().cloned().zip(sets).collect()));
@@ -185,6 +187,14 @@ impl Run<'_> {
                 self.degrade(Stage::Lookup, Name::literal(what), error);
                 None
             }
+        }
+    }
+
+    /// Marks a look-up as degraded that brought what there was.
+    fn worse(&mut self, what: &'static str, table: Option<&AttributeTable>) {
+        if let Some(reason) = table.and_then(AttributeTable::degraded) {
+            let error = ComponentError::Unavailable { dependency: "the store", reason: reason.to_owned() };
+            self.degrade(Stage::Lookup, Name::literal(what), error);
         }
     }
 

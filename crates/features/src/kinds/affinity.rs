@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use crate::feature::{Feature, FeatureScope, What};
-use crate::plan::{Group, sorted};
+use crate::plan::{Group, Values, sorted};
 
 /// More partners than this are not looked at.
 const MAX_PARTNERS: usize = 32;
@@ -204,7 +204,7 @@ impl Group for AffinityGroup {
         &self.columns
     }
 
-    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Vec<f32>, StoreError> {
+    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Values, StoreError> {
         let ids = view.candidates.ids();
         let rows: FxHashMap<EntityId, usize> = ids.iter().copied().zip(0..).collect();
         let mut values = vec![0.0; ids.len() * self.columns.len()];
@@ -224,6 +224,6 @@ impl Group for AffinityGroup {
                 values[row * self.columns.len() + at] = *sum as f32;
             }
         }
-        Ok(values)
+        Ok(values.into())
     }
 }

@@ -98,6 +98,16 @@ impl Feature {
 }
 
 impl Attribute {
+    pub(crate) fn explained(&self) -> String {
+        let whose = if self.scope == FeatureScope::User { "user" } else { "candidate" };
+        match self.r#as {
+            As::Value => format!("the attribute {} of the {whose}; a yes is 1, a no is 0", self.attribute),
+            As::Age => {
+                format!("days since the time {} of the {whose}; negative when it is to come", self.attribute)
+            }
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         check_scope(self.scope)
     }
@@ -145,6 +155,11 @@ impl Column for Attribute {
 }
 
 impl Matches {
+    pub(crate) fn explained(&self) -> String {
+        let whose = if self.scope == FeatureScope::User { "user" } else { "candidate" };
+        format!("1 where `{}` holds of the {whose}, 0 where not, missing where it cannot tell", self.r#where)
+    }
+
     fn parse(&self, codec: &IdCodec) -> Result<Predicate, String> {
         Predicate::parse(&self.r#where, codec).map_err(|error| format!("`where`: {error}"))
     }

@@ -34,6 +34,15 @@ impl Context {
 
 struct Key(Name);
 
+impl Context {
+    pub(crate) fn explained(&self) -> String {
+        match &self.key {
+            Some(key) => format!("the value {key} that the request brings"),
+            None => "the value of this name that the request brings".to_owned(),
+        }
+    }
+}
+
 impl Column for Key {
     fn fill(&self, view: &View<'_>, cells: &mut ArrayViewMut1<'_, f32>) -> bool {
         cells.fill(view.query.context(self.0.as_str()).filter(|value| value.is_finite()).unwrap_or(f32::NAN));

@@ -10,7 +10,7 @@ use recommend_stores::{HourScope, StoreError, Stores};
 use serde::Deserialize;
 
 use crate::feature::{Feature, FeatureScope, What};
-use crate::plan::{Group, Planner, sorted};
+use crate::plan::{Group, Planner, Values, sorted};
 
 const HOURS: usize = 168;
 /// More seeds than this do not change a common rhythm, and each costs a look-up.
@@ -276,7 +276,7 @@ impl Group for HourGroup {
         &self.columns
     }
 
-    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Vec<f32>, StoreError> {
+    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Values, StoreError> {
         let weeks = join_all(self.histograms.iter().map(|histogram| histogram.load(stores, view))).await;
         let weeks = weeks.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (ids, now) = (view.candidates.ids(), view.query.now.hour_of_week());
@@ -287,7 +287,7 @@ impl Group for HourGroup {
                 weeks[read.histogram].as_ref().map_or(f32::NAN, |week| week.share(hour, read.smoothing))
             }));
         }
-        Ok(values)
+        Ok(values.into())
     }
 }
 

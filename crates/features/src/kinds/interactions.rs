@@ -8,7 +8,7 @@ use recommend_stores::{Aggregate, AggregateSpec, Scope, StoreError, Stores, Subj
 use serde::Deserialize;
 
 use crate::feature::{Feature, FeatureScope, What};
-use crate::plan::{Group, sorted};
+use crate::plan::{Group, Values, partial, sorted};
 
 const DAY: f32 = 86_400.0;
 
@@ -31,6 +31,8 @@ pub struct Interactions {
     pub(crate) interactions: Vec<Name>,
     #[serde(default, with = "recommend_core::duration::option")]
     pub(crate) window: Option<Duration>,
+    #[serde(default, with = "recommend_core::duration::option")]
+    pub(crate) resolution: Option<Duration>,
 }
 
 fn entity() -> FeatureScope {
@@ -49,13 +51,27 @@ impl Interactions {
 
     /// Of all kinds.
     pub fn all() -> Self {
-        Interactions { scope: entity(), corpus: None, interactions: Vec::new(), window: None }
+        Interactions {
+            scope: entity(),
+            corpus: None,
+            interactions: Vec::new(),
+            window: None,
+            resolution: None,
+        }
     }
 
     /// In the window of this length that ends at the query's time.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
         self.window = Some(window);
+        self
+    }
+
+    /// The window begins at a whole hour or day (or another multiple of this since 1970), at or before where it would, so
+    /// that all stores agree to the bit: one hour for windows of up to a week, one day for longer ones.
+    #[must_use]
+    pub fn resolution(mut self, resolution: Duration) -> Self {
+        self.resolution = Some(resolution);
         self
     }
 
@@ -151,6 +167,17 @@ impl Aggregated {
                 "`window` is 0; write for example \"7d\", or leave it out for all that is held".into()
             );
         }
+        if let Some(resolution) = self.over.resolution {
+            let window = self
+                .over
+                .window
+                .ok_or("`resolution` is about where a `window` begins; add one, or leave it out")?;
+            if resolution.is_zero() || resolution > window {
+                return Err(
+                    "`resolution` must be more than 0 and at most the window; write \"1h\" or \"1d\"".into(),
+                );
+            }
+        }
         match (self.measure, self.over.scope, self.over.window) {
             (Measure::Rate, _, None) => {
                 Err("a rate is per day and needs a `window`, as in window = \"7d\"".into())
@@ -182,7 +209,8 @@ impl Aggregated {
             FeatureScope::Entity | FeatureScope::Query => Scope::Entity,
         };
         let (corpus, kinds) = (self.over.corpus.clone(), sorted(&self.over.interactions));
-        (AggregateSpec { scope, corpus, kinds, window: self.over.window, aggregate }, scale)
+        let (window, resolution) = (self.over.window, self.over.resolution);
+        (AggregateSpec { scope, corpus, kinds, window, resolution, aggregate }, scale)
     }
 }
 
@@ -249,7 +277,7 @@ impl Group for AggregateGroup {
         &self.columns
     }
 
-    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Vec<f32>, StoreError> {
+    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Values, StoreError> {
         let (query, entities) = (view.query, view.candidates.ids());
         let mut raw = vec![f32::NAN; entities.len() * self.specs.len()];
         let subject = Subject {
@@ -259,7 +287,7 @@ impl Group for AggregateGroup {
             entities,
             now: query.now,
         };
-        stores.interactions.aggregate(&subject, &self.specs, &mut raw).await?;
+        let trouble = partial(stores.interactions.aggregate(&subject, &self.specs, &mut raw).await)?;
         let mut values = Vec::with_capacity(entities.len() * self.values.len());
         for row in raw.chunks_exact(self.specs.len()) {
             let of = |scaled: Scaled| row[scaled.spec] * scaled.scale;
@@ -270,6 +298,6 @@ impl Group for AggregateGroup {
                 }
             }));
         }
-        Ok(values)
+        Ok(Values { values, trouble })
     }
 }

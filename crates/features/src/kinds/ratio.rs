@@ -91,6 +91,21 @@ impl Feature {
 }
 
 impl Ratio {
+    pub(crate) fn explained(&self) -> String {
+        let said = |operand: &Operand| match operand {
+            Operand::Named(name) => name.to_string(),
+            Operand::Inline(feature) => feature.explained(),
+        };
+        let (numerator, denominator) = (said(&self.numerator), said(&self.denominator));
+        match self.strength > 0.0 {
+            true => format!(
+                "({numerator}), divided by ({denominator}), drawn towards {} as if by {} more",
+                self.prior, self.strength
+            ),
+            false => format!("({numerator}), divided by ({denominator})"),
+        }
+    }
+
     pub(crate) fn from_table(table: toml::Table) -> Result<Self, String> {
         let Settings { numerator, denominator, prior, strength } = settings(table)?;
         let numerator = Operand::from_value("numerator", numerator)?;

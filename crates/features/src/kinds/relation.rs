@@ -26,6 +26,21 @@ enum As {
     Weight,
 }
 
+impl RelationTo {
+    pub(crate) fn explained(&self) -> String {
+        let relation = &self.relation;
+        match self.r#as {
+            As::Flag => format!("1 where the user has the relation {relation} to the candidate, 0 where not"),
+            As::Age => format!(
+                "days since the user has the relation {relation} to the candidate; missing without it"
+            ),
+            As::Weight => {
+                format!("how strong the user's relation {relation} to the candidate is; missing without it")
+            }
+        }
+    }
+}
+
 impl Feature {
     /// 1 where the user has the relation to the candidate, 0 where not.
     ///

@@ -6,7 +6,7 @@ use recommend_stores::{StoreError, Stores};
 use serde::Deserialize;
 
 use crate::feature::{Feature, FeatureScope, What};
-use crate::plan::{Group, Planner};
+use crate::plan::{Group, Planner, Values, partial};
 
 /// A stored value of the candidate, or of the user and the candidate together.
 #[derive(Debug, Clone, Deserialize)]
@@ -35,6 +35,17 @@ impl Feature {
 }
 
 impl Stored {
+    pub(crate) fn explained(&self) -> String {
+        let of = match self.scope {
+            FeatureScope::Pair => "user and candidate",
+            _ => "the candidate",
+        };
+        match &self.name {
+            Some(name) => format!("the value {name} that was put for {of}"),
+            None => format!("the value of this name that was put for {of}"),
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         match self.scope {
             FeatureScope::Entity | FeatureScope::Pair => Ok(()),
@@ -71,11 +82,11 @@ impl Group for StoredGroup {
         &self.columns
     }
 
-    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Vec<f32>, StoreError> {
+    async fn load(&self, stores: &Stores, view: &View<'_>) -> Result<Values, StoreError> {
         let (query, ids) = (view.query, view.candidates.ids());
         let mut values = vec![f32::NAN; ids.len() * self.names.len()];
         let user = self.of_pair.then_some(query.user);
-        stores.features.rows(query.tenant, &query.corpus, user, ids, &self.names, &mut values).await?;
-        Ok(values)
+        let rows = stores.features.rows(query.tenant, &query.corpus, user, ids, &self.names, &mut values);
+        Ok(Values { trouble: partial(rows.await)?, values })
     }
 }

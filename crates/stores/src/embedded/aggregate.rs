@@ -100,7 +100,7 @@ fn plan<'a>(
     let spec = specs.get(at).filter(|spec| spec.scope == scope)?;
     let corpus = state.corpus(spec.corpus.as_ref().unwrap_or(subject.corpus))?;
     let kinds = KindSet::of(&corpus.interactions.kinds, &spec.kinds);
-    let after = spec.window.map(|window| held(subject.now.before(window)));
+    let after = spec.after(subject.now).map(held);
     Some(Plan { at, aggregate: spec.aggregate, corpus, kinds, after })
 }
 

@@ -94,18 +94,18 @@ fn block(
 }
 
 /// Bytes that are read from the front, none of which is taken for granted.
-struct Input<'a>(&'a [u8]);
+pub(crate) struct Input<'a>(pub(crate) &'a [u8]);
 
 const SHORT: &str = "it is shorter than it should be";
 
 impl<'a> Input<'a> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
+    pub(crate) fn take<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
         let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(SHORT)?;
         self.0 = rest;
         Ok(*taken)
     }
 
-    fn byte(&mut self) -> Result<u8, &'static str> {
+    pub(crate) fn byte(&mut self) -> Result<u8, &'static str> {
         self.take::<1>().map(|[byte]| byte)
     }
 
@@ -114,18 +114,18 @@ impl<'a> Input<'a> {
         self.take().map(u64::from_be_bytes)
     }
 
-    fn text(&mut self) -> Result<&'a str, &'static str> {
+    pub(crate) fn text(&mut self) -> Result<&'a str, &'static str> {
         let len = usize::try_from(self.varint()?).map_err(|_| SHORT)?;
         let (taken, rest) = self.0.split_at_checked(len).ok_or(SHORT)?;
         self.0 = rest;
         std::str::from_utf8(taken).map_err(|_| "it has a text that is not UTF-8")
     }
 
-    fn name(&mut self) -> Result<Name, &'static str> {
+    pub(crate) fn name(&mut self) -> Result<Name, &'static str> {
         Name::new(self.text()?).map_err(|_| "it has a name that is none")
     }
 
-    fn attribute(&mut self) -> Result<(Name, Value), &'static str> {
+    pub(crate) fn attribute(&mut self) -> Result<(Name, Value), &'static str> {
         let name = self.name()?;
         let tag = self.byte()?;
         if tag < 2 {
@@ -141,7 +141,7 @@ impl<'a> Input<'a> {
         Ok((name, value))
     }
 
-    fn varint(&mut self) -> Result<u64, &'static str> {
+    pub(crate) fn varint(&mut self) -> Result<u64, &'static str> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;

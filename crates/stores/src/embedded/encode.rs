@@ -114,12 +114,12 @@ fn value(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     out
 }
 
-fn text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
     varint(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
 }
 
-fn attribute(out: &mut Vec<u8>, (name, value): &(Name, Value)) {
+pub(crate) fn attribute(out: &mut Vec<u8>, (name, value): &(Name, Value)) {
     text(out, name.as_str());
     let (tag, bits) = match *value {
         Value::Bool(yes) => return out.push(u8::from(yes)),
@@ -180,7 +180,7 @@ impl Block {
     }
 }
 
-fn varint(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;

@@ -259,7 +259,7 @@ fn first<'a>(
     events
 }
 
-fn newest_first(a: &Event, b: &Event) -> std::cmp::Ordering {
+pub(crate) fn newest_first(a: &Event, b: &Event) -> std::cmp::Ordering {
     let ties = |event: &Event| (event.entity, event.user, event.kind);
     b.time.cmp(&a.time).then(ties(a).cmp(&ties(b))).then(a.value.total_cmp(&b.value))
 }

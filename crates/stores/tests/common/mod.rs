@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "not every test uses all of it")]
 
+pub(crate) mod oracle;
+pub(crate) mod redis_server;
+
 use recommend_core::{
     EntityId, IdCodec, Interaction, InteractionId, Name, TenantId, Timestamp, UserId, Value,
 };
