@@ -69,6 +69,7 @@ include make/digest.mk
 include make/text.mk
 include make/models.mk
 include make/backtest.mk
+include make/redis.mk
 
 clean: ## remove what was built and what the demo left
 	$(CARGO) clean

@@ -1,4 +1,4 @@
-//! The configuration: one TOML file with the server, the log, the features and the recommenders.
+//! The configuration: one TOML file with the server, the stores, the log, the features and the recommenders.
 //!
 //! ```toml
 //! [server]
@@ -39,6 +39,7 @@ mod features;
 mod reading;
 mod recommender;
 mod server;
+mod stores;
 
 use std::path::Path;
 
@@ -53,6 +54,7 @@ pub use experiment::{ExperimentConfig, Method, VariantConfig};
 pub use recommender::{ComponentConfig, RecommenderConfig};
 pub(crate) use server::MAX_TIMEOUT;
 pub use server::ServerConfig;
+pub use stores::{StoresConfig, StoresKind, Urls};
 
 use features::DeclaredFeature;
 use reading::{Lines, Node};
@@ -62,6 +64,8 @@ use reading::{Lines, Node};
 pub struct Config {
     /// Addresses, folders and bounds.
     pub server: ServerConfig,
+    /// Where catalog, features and interactions are kept.
+    pub stores: StoresConfig,
     /// The event log.
     pub log: LogOptions,
     /// The declared features.
@@ -77,7 +81,7 @@ pub struct Config {
 }
 
 /// The sections that there are.
-const SECTIONS: [&str; 5] = ["server", "log", "features", "recommender", "experiment"];
+const SECTIONS: [&str; 6] = ["server", "stores", "log", "features", "recommender", "experiment"];
 
 impl Config {
     /// Reads a file.
@@ -124,6 +128,7 @@ impl Config {
             let node = Node::new(&lines, key.get_ref(), value);
             match key.get_ref().as_ref() {
                 "server" => config.server = node.read(&mut errors).unwrap_or_default(),
+                "stores" => config.stores = node.read(&mut errors).unwrap_or_default(),
                 "log" => config.log = node.read(&mut errors).unwrap_or_default(),
                 "features" => (config.features, config.declared) = node.features(&mut errors),
                 "recommender" => config.recommenders = node.recommenders(&mut errors),

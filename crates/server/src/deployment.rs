@@ -4,9 +4,10 @@ mod keys;
 
 use std::path::{Path, PathBuf};
 
-use recommend_events::{EventLog, LogError, LogOptions, Recovery};
+use recommend_events::{EventLog, LogError, LogOptions, Pseudonymizer, Recovery};
 use recommend_stores::{OpenOptions, StoreError, Stores};
 
+use crate::config::Config;
 pub use keys::{KEYS_VARIABLE, Keys, KeysError};
 
 /// The stores and the log of one data folder, which no other process has open meanwhile.
@@ -24,6 +25,7 @@ pub struct Deployment {
     /// What opening found and mended.
     pub recovery: Recovered,
     folder: PathBuf,
+    pseudonyms: Pseudonymizer,
 }
 
 /// What opening found.
@@ -80,15 +82,64 @@ impl Deployment {
         }
     }
 
-    fn open_now(folder: PathBuf, options: LogOptions) -> Result<Self, DeploymentError> {
-        std::fs::create_dir_all(&folder)
-            .map_err(|source| DeploymentError::Folder { path: folder.clone(), source })?;
-        let (store, log) = (folder.join("store"), folder.join("log"));
+    /// Opens a data folder with the stores where a configuration has them: in the folder or in Redis. The keys and the log
+    /// are in the folder either way; replicas over one Redis share the keys.
+    ///
+    /// # Errors
+    /// [`DeploymentError`], also when Redis does not answer or holds data of other keys.
+    pub async fn open_for(folder: &Path, config: &Config) -> Result<Self, DeploymentError> {
+        let Some(options) = config.stores.redis() else {
+            return Deployment::open(folder, &config.log).await;
+        };
+        let (folder, log) = (folder.to_owned(), config.log.clone());
+        let open = move || {
+            let keys = Deployment::keys(&folder)?;
+            let pseudonyms = Pseudonymizer::new(keys.pseudonyms(), &log.people);
+            let (log, recovery) = EventLog::open(folder.join("log"), log, keys.pseudonyms())?;
+            Ok::<_, DeploymentError>((folder, keys, pseudonyms, log, recovery))
+        };
+        let (folder, keys, pseudonyms, log, recovery) = match tokio::task::spawn_blocking(open).await {
+            Ok(opened) => opened?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        let stores = match Stores::redis(keys.codec(), options).await {
+            Ok(stores) => stores,
+            Err(error) => {
+                log.close().await?;
+                return Err(error.into());
+            }
+        };
+        let recovery = Recovered { stores: recommend_stores::Recovered::default(), log: recovery };
+        Ok(Deployment { stores, log, recovery, folder, pseudonyms })
+    }
+
+    /// The keys of a folder, which is made when it is not there.
+    fn keys(folder: &Path) -> Result<Keys, DeploymentError> {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| DeploymentError::Folder { path: folder.to_owned(), source })?;
+        let fresh = !folder.join("store").exists() && !folder.join("log").exists();
         let keys = std::env::var_os(KEYS_VARIABLE).map_or_else(|| folder.join("keys.toml"), PathBuf::from);
-        let keys = Keys::open(&keys, !store.exists() && !log.exists())?;
+        Ok(Keys::open(&keys, fresh)?)
+    }
+
+    fn open_now(folder: PathBuf, options: LogOptions) -> Result<Self, DeploymentError> {
+        let keys = Deployment::keys(&folder)?;
+        let (store, log) = (folder.join("store"), folder.join("log"));
         let (stores, recovered) = Stores::open(&store, keys.codec(), OpenOptions::default())?;
+        let pseudonyms = Pseudonymizer::new(keys.pseudonyms(), &options.people);
         let (log, recovery) = EventLog::open(&log, options, keys.pseudonyms())?;
-        Ok(Deployment { stores, log, recovery: Recovered { stores: recovered, log: recovery }, folder })
+        Ok(Deployment {
+            stores,
+            log,
+            recovery: Recovered { stores: recovered, log: recovery },
+            folder,
+            pseudonyms,
+        })
+    }
+
+    /// Turns tenants and people into what the log holds of them.
+    pub fn pseudonyms(&self) -> Pseudonymizer {
+        self.pseudonyms.clone()
     }
 
     /// The data folder.

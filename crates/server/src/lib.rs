@@ -21,6 +21,7 @@
 //! proxy before it that knows who may call what.
 
 mod api;
+pub mod backfill;
 pub mod config;
 pub mod deployment;
 mod front;
@@ -31,13 +32,14 @@ mod http;
 pub mod limits;
 mod offline;
 pub mod proto;
+mod redis_metrics;
 mod registry;
 mod request;
 pub mod server;
 mod serving;
 mod status;
 
-pub use config::{Config, ConfigError, ConfigErrors, ServerConfig};
+pub use config::{Config, ConfigError, ConfigErrors, ServerConfig, StoresConfig, StoresKind};
 pub use deployment::{Deployment, DeploymentError, Keys};
 pub use offline::Offline;
 pub use registry::default_registry;

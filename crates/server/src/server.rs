@@ -29,6 +29,7 @@ use crate::limits::MAX_REQUEST_BYTES;
 use crate::proto::DESCRIPTORS;
 use crate::proto::catalog_service_server::CatalogServiceServer;
 use crate::proto::recommend_service_server::RecommendServiceServer;
+use crate::redis_metrics::RedisMetrics;
 use crate::serving::Serving;
 use reload::Reloader;
 
@@ -134,6 +135,10 @@ impl ServerBuilder {
     ) -> Result<impl FnOnce(Deployment) -> RunningServer + use<>, ServerError> {
         let internal = |error: &dyn std::fmt::Display| ServerError::Internal(error.to_string());
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|e| internal(&e))?;
+        if let Some(stats) = &deployment.stores.redis {
+            let collector = RedisMetrics::new(Arc::clone(stats)).map_err(|e| internal(&e))?;
+            metrics.registry().register(Box::new(collector)).map_err(|e| internal(&e))?;
+        }
         let server = config.server.clone();
         let serving = Serving::new(config, &deployment.stores, &self.registry, &metrics)?;
         let grpc_listener = listen("server.grpc", server.grpc).await?;

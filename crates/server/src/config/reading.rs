@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::ConfigError;
 use super::server::ServerConfig;
+use super::stores::StoresConfig;
 
 /// Turns positions in the text into lines.
 pub(super) struct Lines<'t> {
@@ -146,6 +147,12 @@ pub(super) trait Section: DeserializeOwned {
 impl Section for ServerConfig {
     fn problems(&self) -> Vec<(&'static str, String)> {
         ServerConfig::problems(self)
+    }
+}
+
+impl Section for StoresConfig {
+    fn problems(&self) -> Vec<(&'static str, String)> {
+        StoresConfig::problems(self)
     }
 }
 

@@ -8,7 +8,11 @@ mod common;
 mod experiments;
 mod full_disk;
 mod json;
+mod proxy;
 mod python;
+mod redis_faults;
+#[path = "../../../stores/tests/common/redis_server.rs"]
+mod redis_server;
 mod reload;
 mod serving;
 mod signals;
