@@ -8,6 +8,7 @@ mod forest;
 mod load;
 mod process;
 mod serve;
+mod shadow;
 
 use recommend_benches::{Better, Report};
 
@@ -27,6 +28,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     process::pin(1)?;
     let seconds: f64 = std::env::var("SECONDS_PER_CASE").ok().and_then(|s| s.parse().ok()).unwrap_or(6.0);
+    if std::env::args().any(|argument| argument == "shadow") {
+        let mut report = Report::new("shadow");
+        shadow::run(&mut report, seconds)?;
+        return Ok(report.finish()?);
+    }
     let mut report = Report::new("grpc");
     let mut cpu_per_request = Vec::new();
     for (name, case) in serve::Case::all() {
@@ -60,8 +66,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             report.figure(name, metric, open.calm_milliseconds(0.99));
         }
         report.figure(name, "refused or failed", failed as f64);
-        let shed = server.stop()?;
-        report.figure(name, "records shed by the log", shed as f64);
+        let ended = server.stop()?;
+        report.figure(name, "records shed by the log", ended.shed as f64);
     }
     let cost = |wanted: &str| cpu_per_request.iter().find(|(name, _)| *name == wanted).map(|(_, cpu)| *cpu);
     if let (Some(with), Some(without)) = (cost("100 candidates"), cost("100 candidates, log off")) {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::serve::Case;
+use crate::serve::{Case, Ended};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -63,8 +63,8 @@ impl ServerProcess {
         Ok(sum)
     }
 
-    /// Stops it; how many records its log had to shed.
-    pub(crate) fn stop(mut self) -> Result<u64, Failure> {
+    /// Stops it; what it says at its end.
+    pub(crate) fn stop(mut self) -> Result<Ended, Failure> {
         if let Some(mut stdin) = self.child.stdin.take() {
             stdin.write_all(b"stop\n")?;
         }
@@ -74,7 +74,7 @@ impl ServerProcess {
         if !status.success() {
             return Err(format!("the server ended with {status}").into());
         }
-        Ok(rest.trim().parse()?)
+        Ok(serde_json::from_str(rest.trim())?)
     }
 }
 

@@ -23,6 +23,19 @@ pub(crate) struct Case {
     log: bool,
     /// How many trees score; 0 is the linear model.
     trees: usize,
+    /// Whether a shadow does it all once more.
+    shadow: bool,
+}
+
+/// What a server says at its end.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    /// Records that its log had to shed.
+    pub(crate) shed: u64,
+    /// Runs of shadows.
+    pub(crate) shadows_run: u64,
+    /// Those that were late or did not find a place in the queue.
+    pub(crate) shadows_dropped: u64,
 }
 
 /// What the model reads, and the log holds.
@@ -53,6 +66,14 @@ age_days = { transform = "log1p", weight = -0.1 }
 "popular.score" = { transform = "log1p", weight = 0.5 }
 "#;
 
+const SHADOW: &str = r#"
+[[experiment]]
+name = "bench"
+corpus = "channel"
+source = "channel-browser"
+variants = [ { name = "again", shadow = true } ]
+"#;
+
 impl Case {
     /// Holds the case for the child process.
     pub(crate) const VARIABLE: &str = "RECOMMEND_BENCH_CASE";
@@ -62,7 +83,14 @@ impl Case {
     }
 
     pub(crate) fn all() -> Vec<(&'static str, Case)> {
-        let case = |candidates, log| Case { candidates, channels: candidates * 6, users: 500, log, trees: 0 };
+        let case = |candidates, log| Case {
+            candidates,
+            channels: candidates * 6,
+            users: 500,
+            log,
+            trees: 0,
+            shadow: false,
+        };
         vec![
             ("100 candidates", case(100, true)),
             ("100 candidates, log off", case(100, false)),
@@ -70,6 +98,16 @@ impl Case {
             ("100 candidates, 500 trees", Case { trees: 500, ..case(100, true) }),
             ("1,000 candidates, 500 trees", Case { trees: 500, channels: 1500, ..case(1000, true) }),
         ]
+    }
+
+    /// The cases that shadows are measured on.
+    pub(crate) fn is_logged_and_small(&self) -> bool {
+        self.log && self.candidates == 100
+    }
+
+    /// The same with a shadow.
+    pub(crate) fn with_shadow(self) -> Case {
+        Case { shadow: true, ..self }
     }
 
     /// The configuration; a forest is written into the folder first.
@@ -143,9 +181,11 @@ impl Case {
             features = {FEATURES:?}
             rerankers = [ {{ kind = "cap-per-group", by = "topic", max = 3 }} ]
             {model}
+            {experiment}
             "#,
             log = if self.log { "1.0" } else { "0.0" },
             candidates = self.candidates,
+            experiment = if self.shadow { SHADOW } else { "" },
         ))
     }
 }
@@ -173,9 +213,21 @@ pub(crate) fn run(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
         println!("{}", serde_json::to_string(&(&workspace.settings().tenant, users))?);
         let log = server.deployment().log.clone();
         tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
-        let shed = log.stats().shed;
+        let metrics = server.metrics().encode()?;
+        let runs = |result: &str| {
+            let of = format!("result=\"{result}\"");
+            let lines = metrics
+                .lines()
+                .filter(|line| line.starts_with("recommend_shadow_runs_total") && line.contains(&of));
+            lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum::<u64>()
+        };
+        let ended = Ended {
+            shed: log.stats().shed,
+            shadows_run: runs("ok"),
+            shadows_dropped: runs("late") + runs("busy"),
+        };
         server.shutdown().await?;
-        println!("{shed}");
+        println!("{}", serde_json::to_string(&ended)?);
         Ok(())
     })
 }

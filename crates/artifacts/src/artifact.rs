@@ -120,6 +120,10 @@ impl Model for Artifact {
         self.model.score(rows, scores)
     }
 
+    fn raw(&self, rows: &FeatureRows<'_>, scores: &mut [f32]) -> Result<(), ComponentError> {
+        self.model.raw(rows, scores)
+    }
+
     fn explain(&self, rows: &FeatureRows<'_>, row: usize) -> Result<Explanation, ComponentError> {
         self.model.explain(rows, row)
     }

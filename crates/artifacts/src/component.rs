@@ -137,6 +137,10 @@ impl Model for Published {
         self.0.score(rows, scores)
     }
 
+    fn raw(&self, rows: &FeatureRows<'_>, scores: &mut [f32]) -> Result<(), ComponentError> {
+        self.0.raw(rows, scores)
+    }
+
     fn explain(&self, rows: &FeatureRows<'_>, row: usize) -> Result<Explanation, ComponentError> {
         self.0.explain(rows, row)
     }

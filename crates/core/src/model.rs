@@ -21,6 +21,15 @@ pub trait Model: Send + Sync {
     /// When it cannot score. A score that is not finite counts as a broken contract.
     fn score(&self, rows: &FeatureRows<'_>, scores: &mut [f32]) -> Result<(), ComponentError>;
 
+    /// Writes one raw score per row to `scores`: what [`Model::explain`] takes apart, before any link function. The scores
+    /// themselves, unless the model has a link.
+    ///
+    /// # Errors
+    /// As [`Model::score`].
+    fn raw(&self, rows: &FeatureRows<'_>, scores: &mut [f32]) -> Result<(), ComponentError> {
+        self.score(rows, scores)
+    }
+
     /// Why one row got its score.
     ///
     /// # Errors

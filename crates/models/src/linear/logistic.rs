@@ -84,6 +84,10 @@ impl Model for Logistic {
         Ok(())
     }
 
+    fn raw(&self, rows: &FeatureRows<'_>, scores: &mut [f32]) -> Result<(), ComponentError> {
+        self.margins(rows, scores)
+    }
+
     fn explain(&self, rows: &FeatureRows<'_>, row: usize) -> Result<Explanation, ComponentError> {
         let mut explained = self.linear.explain(rows, row)?;
         for cross in &self.crosses {

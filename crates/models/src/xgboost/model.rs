@@ -152,8 +152,8 @@ impl XgboostModel {
         &self.booster
     }
 
-    fn score_rows(&self, rows: &Rows<'_>, scores: &mut [f32]) {
-        let run = |out: &mut [f32]| match self.output {
+    fn score_rows(&self, rows: &Rows<'_>, output: Output, scores: &mut [f32]) {
+        let run = |out: &mut [f32]| match output {
             Output::Prediction => self.booster.predict(rows, out),
             Output::Margin => self.booster.margins(rows, out),
         };
@@ -200,7 +200,11 @@ impl Model for XgboostModel {
     }
 
     fn score(&self, rows: &FeatureRows<'_>, scores: &mut [f32]) -> Result<(), ComponentError> {
-        as_rows(rows, |rows| self.score_rows(rows, scores))
+        as_rows(rows, |rows| self.score_rows(rows, self.output, scores))
+    }
+
+    fn raw(&self, rows: &FeatureRows<'_>, scores: &mut [f32]) -> Result<(), ComponentError> {
+        as_rows(rows, |rows| self.score_rows(rows, Output::Margin, scores))
     }
 
     fn explain(&self, rows: &FeatureRows<'_>, row: usize) -> Result<Explanation, ComponentError> {

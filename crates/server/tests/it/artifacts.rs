@@ -71,6 +71,45 @@ async fn until_the_first_promotion_the_fallback_serves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_recommender_graduates_to_what_is_promoted_user_by_user() {
+    let folder = tempfile::tempdir().unwrap();
+    // Hand-tuned, the more clicks the better; the artifact has learned the opposite. Evidence is what a user has clicked.
+    let model = r#"{ kind = "graduate", evidence = "my_clicks", half = 1, hand_tuned = { kind = "linear", weights = { clicks = 1.0 } }, learned = { kind = "artifact", artifact = "ranker" } }"#;
+    let declared = "[features.my_clicks]\nkind = \"count\"\nscope = \"user\"\ninteractions = [\"click\"]\n\n[[recommender]]";
+    let text = config(folder.path(), model).replacen("[[recommender]]", declared, 1);
+    let server = TestServer::start(&text).await;
+    server.put_channels("t", &[("c0", &[]), ("c1", &[])]).await;
+    // A fan has clicked ten times, always on c1.
+    let clicks = (0..10).map(|at| click("fan", "c1", at)).collect();
+    let request = RecordInteractionsRequest { tenant: "t".into(), interactions: clicks };
+    server.recommend().record_interactions(request).await.unwrap();
+    let top = async |user: &str| {
+        let request = RecommendRequest { explain: true, ..ask("t", user) };
+        let answer = server.recommend().recommend(request).await.unwrap().into_inner();
+        for item in &answer.recommendations {
+            let why = item.explanation.as_ref().unwrap();
+            let sum = why.bias + why.contributions.iter().map(|part| part.contribution).sum::<f32>();
+            assert!((sum - item.score).abs() < 1e-4, "{sum} {}", item.score);
+        }
+        answer.recommendations[0].entity.clone()
+    };
+    assert_eq!((top("newcomer").await, top("fan").await), ("c1".to_owned(), "c1".to_owned()));
+    let store = ArtifactStore::open(&folder.path().to_string_lossy());
+    let learned =
+        r#"{"bias": 0.0, "weights": [{"feature": "clicks", "weight": -1.0, "transform": "identity"}]}"#;
+    let golden = Golden::new(vec![vec![1.0]], vec![logistic(-1.0)]);
+    let features = vec![Name::literal("clicks")];
+    let draft = Draft::new(name(), ModelKind::LogisticRegression, learned.into(), features, golden);
+    let version = store.publish(&draft).unwrap();
+    store.promote(&name(), &version).unwrap();
+    while !self::model(&server).await.ends_with(&format!("ranker@{version}")) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((top("newcomer").await, top("fan").await), ("c1".to_owned(), "c0".to_owned()));
+    server.server.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_of_features_that_nobody_declared_is_refused_and_the_old_model_serves_on() {
     let folder = tempfile::tempdir().unwrap();
     let store = ArtifactStore::open(&folder.path().to_string_lossy());
