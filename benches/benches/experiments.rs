@@ -78,7 +78,7 @@ fn normal_tail(z: f64) -> f64 {
 
 fn assignment(report: &mut Report) {
     let weights = [1.0, 2.0, 5.0];
-    let (first, second) = (experiment("first", &weights), experiment("second", &weights));
+    let [first, second] = ["first", "second"].map(|salt| experiment(salt, &weights).assigner());
     let (mut seen, mut both) = ([0.0; 3], [0.0; 9]);
     for user in 0..IDS {
         let (a, b) = (first.variant(7, user).unwrap_or(0), second.variant(7, user).unwrap_or(0));
@@ -98,6 +98,7 @@ fn assignment(report: &mut Report) {
             Experiment { ramp: 0.5, holdout: 0.1, ..experiment("speed", &[1.0, 1.0]) },
         ),
     ] {
+        let experiment = experiment.assigner();
         // The fastest of a few rounds: other work on the machine only adds.
         let round = || {
             let start = Instant::now();

@@ -106,7 +106,8 @@ pub(crate) struct ComparisonReport {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct SampleRatioReport {
-    /// Users of each variant, in their order, and the shares they should have.
+    /// The variants, those that nobody has seen among them, their users, and the shares they should have.
+    pub(crate) variants: Vec<String>,
     pub(crate) users: Vec<u64>,
     pub(crate) expected: Vec<f64>,
     pub(crate) p_value: f64,
@@ -188,6 +189,10 @@ pub(crate) fn report(
         }
     }
     let ratio = || {
+        // An arm that should have users and has none is the worst mismatch of all.
+        let mut names = names.clone();
+        let unseen = arms.weights.iter().filter(|(_, weight)| **weight > 0.0).map(|(name, _)| name);
+        names.extend(unseen.filter(|name| !names.contains(name)).collect::<Vec<_>>());
         let mut users = vec![0_u64; names.len()];
         for arm in first.values() {
             let name = observed.arms[*arm as usize].as_ref();
@@ -202,6 +207,7 @@ pub(crate) fn report(
         let tested = sample_ratio(&users, &weights)?;
         let total: f64 = weights.iter().sum();
         Some(SampleRatioReport {
+            variants: names.iter().map(ToString::to_string).collect(),
             users,
             expected: weights.iter().map(|weight| weight / total).collect(),
             p_value: tested.p_value,
@@ -221,7 +227,7 @@ pub(crate) fn report(
         moved: moved.len(),
         open: observed.visits.iter().filter(|visit| visit.time.after(wanted.window) > end).count(),
         control: control.map(ToString::to_string),
-        sample_ratio: if names.len() > 1 { ratio() } else { None },
+        sample_ratio: ratio(),
         variants,
         comparisons,
         interleaved: interleaved(observed, arms, settings),

@@ -43,6 +43,16 @@ pub(super) fn recommender(corpus: &Name, source: &Name, look: &Look, declared: &
     for (name, weight) in weights(look, &features) {
         let _ = writeln!(text, "{name} = {weight}");
     }
+    let _ = write!(
+        text,
+        "\n# Prove the next model before everybody sees it; `recommend experiment report` says what came of it.\n\
+         # [[experiment]]\n\
+         # name = \"{corpus}-{source}-next\"\n\
+         # corpus = \"{corpus}\"\n\
+         # source = \"{source}\"\n\
+         # ramp = 0.2\n\
+         # variants = [ {{ name = \"control\" }}, {{ name = \"next\", model = {{ kind = \"artifact\", artifact = \"NAME\" }} }} ]\n"
+    );
     text
 }
 

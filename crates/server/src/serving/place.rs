@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use recommend_core::{IdCodec, Name};
-use recommend_experiments::assignment::Experiment;
+use recommend_experiments::assignment::Assigner;
 use recommend_monitoring::{Metrics, VariantMetrics};
 
 use super::{Served, Shape};
@@ -22,7 +22,7 @@ pub(crate) struct Place {
 /// An experiment at work.
 pub(crate) struct Trial {
     pub(crate) name: Name,
-    assignment: Experiment,
+    assignment: Assigner,
     winner: Option<usize>,
     /// What people see; the first is the control.
     pub(crate) arms: Vec<Arm>,
@@ -72,7 +72,7 @@ impl Trial {
         };
         Trial {
             name: name.clone(),
-            assignment: experiment.assignment.clone(),
+            assignment: experiment.assignment.assigner(),
             winner: experiment.winner,
             shadows: experiment.shadows.iter().map(|shadow| &shadow.name).zip(shadows).map(arm).collect(),
             arms,
