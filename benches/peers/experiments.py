@@ -39,8 +39,12 @@ def mixture_p(effect, variance, tau):
     width = math.sqrt(tau**2 * variance / (tau**2 + variance))
 
     # Logarithms, because the ratio of two far tails is no number; relative to its peak, because its inverse is wanted.
+    # Written out, because scipy's densities check their arguments at every call, and this is called a million times.
+    def log_density(x, center, width):
+        return -0.5 * ((x - center) / width) ** 2 - math.log(width * math.sqrt(2 * math.pi))
+
     def log_integrand(theta):
-        return stats.norm.logpdf(effect, theta, sd) - stats.norm.logpdf(effect, 0, sd) + stats.norm.logpdf(theta, 0, tau)
+        return log_density(effect, theta, sd) - log_density(effect, 0, sd) + log_density(theta, 0, tau)
 
     peak = log_integrand(mean)
     value, _ = integrate.quad(
