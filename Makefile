@@ -63,6 +63,7 @@ $(VENV)/.stamp: tests/python/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+include make/embeddings.mk
 include make/training.mk
 include make/xgboost.mk
 include make/digest.mk

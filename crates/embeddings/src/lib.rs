@@ -2,10 +2,16 @@
 //!
 //! Items and users are numbers from 0 here. Who they are, and which interactions count, is the caller's business.
 
+#![deny(unsafe_code)]
+
+pub mod als;
 pub mod ease;
 pub mod neighbours;
+pub mod sparse;
 pub mod users;
 
+pub use als::Als;
 pub use ease::{Ease, EaseError, Gram};
 pub use neighbours::{Baskets, Neighbours, Similarity};
+pub use sparse::Sparse;
 pub use users::Users;
