@@ -33,6 +33,17 @@ pub(crate) async fn history(
     interactions: &KindWeights,
     window: Option<Duration>,
 ) -> Result<History, ComponentError> {
+    history_with(store, query, interactions, window, |_| {}).await
+}
+
+/// The same; `each` sees every interaction that says that the user wants its entity, the latest first.
+pub(crate) async fn history_with(
+    store: &dyn InteractionStore,
+    query: &Query,
+    interactions: &KindWeights,
+    window: Option<Duration>,
+    mut each: impl FnMut(&Event) + Send,
+) -> Result<History, ComponentError> {
     let (from, until) = (since(query.now, window), query.now);
     let kinds = interactions.kinds();
     let events =
@@ -41,8 +52,11 @@ pub(crate) async fn history(
     let mut known = FxHashSet::default();
     for event in events {
         history.touched.insert(event.entity);
-        if wants(&event, interactions) && known.insert(event.entity) {
-            history.wanted.push(event.entity);
+        if wants(&event, interactions) {
+            each(&event);
+            if known.insert(event.entity) {
+                history.wanted.push(event.entity);
+            }
         }
     }
     Ok(history)

@@ -16,6 +16,7 @@
 //! | `recent` | what is newest | `by` ("created"), `window` (all time), `half_life` ("7d"), `limit` (200) | 0.5^(age / half-life) |
 //! | `related` | what people use who use what the user uses | `from`: "history" or "seeds" ("history"), `interactions` (all kinds), `window` ("180d"), `half_life` ("30d"), `decay` (1 per place of the history), `history` (50 entities), `neighbours` (50 per entity), `shrinkage` (10), `nearness` (none; in places: only what is used about the same time goes together), `limit` (200) | sum of similarities, weighted by recency |
 //! | `ease` | what a linear autoencoder (EASE^R) makes of the user's history | `interactions` (all kinds), `window` (all time), `lambda` (8 × the mean number of users of an entity), `items` (4000, the most used), `history` (100 entities), `decay` (0.95 per place), `limit` (200) | sum of weights, by recency |
+//! | `als` | what matrix factorisation (implicit ALS) makes of the user's history | `interactions` (all kinds), `window` (all time), `factors` (64), `regularization` (30), `frequency_scaling` (1), `alpha` (10), `epsilon` (none; with it confidence is logarithmic), `half_life` (none), `iterations` (12), `items` (20000, the most used), `history` (200 entities), `decay` (1 per place), `limit` (200) | product of the user's vector and the entity's |
 //! | `adaptive` | what a blend ranks first, of popularity, EASE^R, cosine and order of use, that fits itself to the past | `interactions` (all kinds), `target` (all kinds; those to be foretold), `window` (all time), `items` (20000, the most used), `limit` (500) | weighted sum of standardised scores |
 //! | `user-neighbours` | what those use who are most like the user | `interactions` (all kinds), `window` (all time), `neighbours` (50 users), `shrinkage` (10 entities), `history` (50 entities), `decay` (0.95 per place), `limit` (200) | sum of the similarities of those who have it |
 //! | `own-activity` | what the user uses anyway | `interactions` (all kinds), `window` (all time), `forgetting` (0.5), `limit` (200) | sum of age^-forgetting over the user's interactions, in days |
@@ -30,7 +31,7 @@
 //! exponential: after one half-life an interaction counts half. Fetchers have no regard for visibility, membership or
 //! removal: that is what filters are for.
 //!
-//! **How fresh.** `popular`, `related`, `ease`, `adaptive`, `user-neighbours` and `co-participants` (of things) read a table that is derived from all
+//! **How fresh.** `popular`, `related`, `ease`, `als`, `adaptive`, `user-neighbours` and `co-participants` (of things) read a table that is derived from all
 //! interactions of a tenant. It is built off the request path and swapped in whole; while a new one is built the old
 //! one serves. Small tenants get theirs rebuilt at every change, large ones so often that 5 % of a core go into it.
 //! A query whose time is before some interactions, as in a replay, gets a table without them, which in a large tenant
@@ -38,6 +39,7 @@
 
 mod adaptive;
 mod all;
+mod als;
 mod co_interaction;
 mod co_participants;
 mod contacts;
@@ -66,6 +68,7 @@ use recommend_stores::Stores;
 
 pub use adaptive::{Adaptive, AdaptiveSettings};
 pub use all::{All, AllSettings, From as AllFrom};
+pub use als::{Als, AlsSettings};
 pub use co_participants::{CoParticipants, CoParticipantsSettings};
 pub use contacts::{Contacts, ContactsSettings, Direction};
 pub use ease::{Ease, EaseSettings};
@@ -111,6 +114,9 @@ pub fn register(registry: &mut Registry) {
     });
     registry.fetcher("ease", |settings: EaseSettings, context| {
         Ok(Ease::new(context.resources.get::<Stores>()?, settings))
+    });
+    registry.fetcher("als", |settings: AlsSettings, context| {
+        Ok(Als::new(context.resources.get::<Stores>()?, settings))
     });
     registry.fetcher("user-neighbours", |settings: UserNeighboursSettings, context| {
         Ok(UserNeighbours::new(context.resources.get::<Stores>()?, settings))

@@ -133,6 +133,11 @@ pub(crate) fn up_to_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f3
     }
 }
 
+/// A number above zero.
+pub(crate) fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    above_zero(deserializer).map(Option::unwrap_or_default)
+}
+
 /// A number above zero, or none.
 pub(crate) fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f32>, D::Error> {
     match f32::deserialize(deserializer)? {
