@@ -8,6 +8,7 @@ use crate::error::FeatureError;
 use crate::kinds::affinity::Affinity;
 use crate::kinds::attribute::{Attribute, Matches};
 use crate::kinds::context::Context;
+use crate::kinds::cosine::Cosine;
 use crate::kinds::hours::HourOfWeek;
 use crate::kinds::interactions::{Aggregated, Measure};
 use crate::kinds::ratio::Ratio;
@@ -73,6 +74,7 @@ pub(crate) enum What {
     Relation(RelationTo),
     Stored(Stored),
     Affinity(Affinity),
+    Cosine(Cosine),
 }
 
 impl From<What> for Feature {
@@ -108,7 +110,7 @@ pub struct Reads {
 }
 
 /// The kinds that a declaration may have.
-pub(crate) const KINDS: [&str; 13] = [
+pub(crate) const KINDS: [&str; 14] = [
     "attribute",
     "predicate",
     "context",
@@ -122,6 +124,7 @@ pub(crate) const KINDS: [&str; 13] = [
     "relation",
     "stored",
     "affinity",
+    "cosine",
 ];
 
 impl Feature {
@@ -151,6 +154,7 @@ impl Feature {
             What::Relation(_) => "relation",
             What::Stored(_) => "stored",
             What::Affinity(_) => "affinity",
+            What::Cosine(_) => "cosine",
         }
     }
 
@@ -167,6 +171,7 @@ impl Feature {
             What::Relation(_) => FeatureScope::Pair,
             What::Stored(stored) => stored.scope,
             What::Affinity(affinity) => affinity.scope(),
+            What::Cosine(cosine) => cosine.scope(),
         }
     }
 
@@ -179,7 +184,7 @@ impl Feature {
         match &self.what {
             What::Attribute(attribute) => attribute.reads(),
             What::Predicate(matches) => matches.reads(),
-            What::Context(_) | What::Stored(_) => Reads::default(),
+            What::Context(_) | What::Stored(_) | What::Cosine(_) => Reads::default(),
             What::Aggregate(aggregated) => kinds(&aggregated.over.corpus, &aggregated.over.interactions),
             What::Ratio(ratio) => ratio.reads(),
             What::HourOfWeek(hours) => Reads {
@@ -231,7 +236,7 @@ impl Feature {
             What::HourOfWeek(hours) => hours.check(),
             What::Stored(stored) => stored.check(),
             What::Affinity(affinity) => affinity.check(),
-            What::Context(_) | What::Relation(_) => Ok(()),
+            What::Context(_) | What::Relation(_) | What::Cosine(_) => Ok(()),
         }
     }
 }
@@ -255,6 +260,7 @@ impl What {
             "relation" => What::Relation(settings(table)?),
             "stored" => What::Stored(settings(table)?),
             "affinity" => What::Affinity(settings(table)?),
+            "cosine" => What::Cosine(settings(table)?),
             _ => {
                 let hint = match closest(KINDS, &kind) {
                     Some(close) => format!("did you mean {close:?}?"),

@@ -3,6 +3,7 @@
 pub mod affinity;
 pub mod attribute;
 pub mod context;
+pub mod cosine;
 pub mod hours;
 pub mod interactions;
 pub mod ratio;

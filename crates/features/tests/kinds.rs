@@ -232,6 +232,25 @@ async fn features_written_in_code_are_those_written_in_toml() {
     assert!(same(&cells(0), &cells(1)), "{} {}", filled[0], filled[1]);
 }
 
+#[tokio::test]
+async fn a_cosine_says_how_near_two_vectors_are_and_shows_neither() {
+    use recommend_stores::vectors::{Comparison, Place, Precision, Shape};
+    let stores = stores();
+    let (name, query) = (Name::literal("user-channel"), query("channel"));
+    let declared = "kind = 'cosine', embedding = 'user-channel'";
+    let none = feature(&stores, &query, declared, &[1, 2]).await;
+    assert!(same(&none, &[f32::NAN; 2]), "nothing is known of the embedding yet");
+    let shape = Shape { dimension: 2, comparison: Comparison::Cosine, precision: Precision::F32 };
+    stores.vectors.define(TENANT, &name, shape).await.unwrap();
+    let channels = [(1, vec![2.0, 0.0]), (2, vec![0.0, 1.0])];
+    stores.vectors.upsert(&Place::entities(TENANT, &name), &channels).await.unwrap();
+    stores.vectors.upsert(&Place::users(TENANT, &name), &[(7, vec![3.0, 0.0])]).await.unwrap();
+    assert!(same(&feature(&stores, &query, declared, &[1, 2, 3]).await, &[1.0, 0.0, f32::NAN]));
+    let seeded = Query { seeds: vec![EntityId(2)], ..query };
+    let of_seeds = feature(&stores, &seeded, &format!("{declared}, with = 'seeds'"), &[1, 2]).await;
+    assert!(same(&of_seeds, &[0.0, 1.0]));
+}
+
 #[test]
 fn names_without_a_feature_are_told_all_at_once_with_the_nearest_or_the_way_to_declare_one() {
     let fetchers = [Name::literal("popular")];

@@ -17,6 +17,7 @@
 //! | `related` | what people use who use what the user uses | `from`: "history" or "seeds" ("history"), `interactions` (all kinds), `window` ("180d"), `half_life` ("30d"), `decay` (1 per place of the history), `history` (50 entities), `neighbours` (50 per entity), `shrinkage` (10), `nearness` (none; in places: only what is used about the same time goes together), `limit` (200) | sum of similarities, weighted by recency |
 //! | `ease` | what a linear autoencoder (EASE^R) makes of the user's history | `interactions` (all kinds), `window` (all time), `lambda` (8 × the mean number of users of an entity), `items` (4000, the most used), `history` (100 entities), `decay` (0.95 per place), `limit` (200) | sum of weights, by recency |
 //! | `als` | what matrix factorisation (implicit ALS) makes of the user's history | `interactions` (all kinds), `window` (all time), `factors` (64), `regularization` (30), `frequency_scaling` (1), `alpha` (10), `epsilon` (none; with it confidence is logarithmic), `half_life` (none), `iterations` (12), `items` (20000, the most used), `history` (200 entities), `decay` (1 per place), `limit` (200) | product of the user's vector and the entity's |
+//! | `neighbours` | what is nearest in an embedding of the vector store | `embedding`, `of`: "user", "history" or "seeds" ("user"), `interactions` (all kinds), `window` (all time), `history` (50 entities), `decay` (0.9 per place), `limit` (200) | cosine or dot product, as the embedding says |
 //! | `adaptive` | what a blend ranks first, of popularity, EASE^R, cosine and order of use, that fits itself to the past | `interactions` (all kinds), `target` (all kinds; those to be foretold), `window` (all time), `items` (20000, the most used), `limit` (500) | weighted sum of standardised scores |
 //! | `user-neighbours` | what those use who are most like the user | `interactions` (all kinds), `window` (all time), `neighbours` (50 users), `shrinkage` (10 entities), `history` (50 entities), `decay` (0.95 per place), `limit` (200) | sum of the similarities of those who have it |
 //! | `own-activity` | what the user uses anyway | `interactions` (all kinds), `window` (all time), `forgetting` (0.5), `limit` (200) | sum of age^-forgetting over the user's interactions, in days |
@@ -50,6 +51,7 @@ mod fallback;
 mod given;
 mod history;
 mod neighbour_index;
+mod neighbours;
 mod own_activity;
 mod popular;
 mod recent;
@@ -74,6 +76,7 @@ pub use contacts::{Contacts, ContactsSettings, Direction};
 pub use ease::{Ease, EaseSettings};
 pub use fallback::Fallback;
 pub use given::Given;
+pub use neighbours::{NearTo, Neighbours, NeighboursSettings};
 pub use own_activity::{OwnActivity, OwnActivitySettings};
 pub use popular::{Popular, PopularSettings};
 pub use recent::{Recent, RecentSettings};
@@ -117,6 +120,9 @@ pub fn register(registry: &mut Registry) {
     });
     registry.fetcher("als", |settings: AlsSettings, context| {
         Ok(Als::new(context.resources.get::<Stores>()?, settings))
+    });
+    registry.fetcher("neighbours", |settings: NeighboursSettings, context| {
+        Ok(Neighbours::new(context.resources.get::<Stores>()?, settings))
     });
     registry.fetcher("user-neighbours", |settings: UserNeighboursSettings, context| {
         Ok(UserNeighbours::new(context.resources.get::<Stores>()?, settings))

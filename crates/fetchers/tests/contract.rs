@@ -9,6 +9,7 @@ use recommend_core::{
     BuildContext, Component, Deadline, EntityId, Fetcher, IdCodec, Interaction, InteractionId, Name, Query,
     Registry, RequestId, Resources, TenantId, Timestamp, UserId, Value, days, hours,
 };
+use recommend_stores::vectors::{Comparison, Place, Precision, Shape};
 use recommend_stores::{EntityPut, RelationPut, Stores, WriteBatch};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -26,6 +27,12 @@ const ALL: &[&str] = &[
     "kind = 'related'\ndecay = 0.8\nnearness = 20",
     "kind = 'ease'\ninteractions = ['join']\nwindow = '90d'\nlambda = 0.5\nitems = 100\nhistory = 20\ndecay = 0.9\nlimit = 9",
     "kind = 'ease'",
+    "kind = 'als'\ninteractions = { join = 2, message = 1 }\nwindow = '90d'\nfactors = 3\nregularization = 0.5\nfrequency_scaling = 0.5
+     alpha = 2\nepsilon = 1\nhalf_life = '30d'\niterations = 3\nitems = 100\nhistory = 20\ndecay = 0.9\nlimit = 9",
+    "kind = 'als'\nfactors = 4\niterations = 2",
+    "kind = 'neighbours'\nembedding = 'taste'\nof = 'history'\ninteractions = ['join']\nwindow = '90d'\nhistory = 20\ndecay = 0.9\nlimit = 9",
+    "kind = 'neighbours'\nembedding = 'taste'",
+    "kind = 'neighbours'\nembedding = 'taste'\nof = 'seeds'",
     "kind = 'user-neighbours'\ninteractions = ['join']\nwindow = '90d'\nneighbours = 5\nshrinkage = 1\nhistory = 20\ndecay = 0.9\nlimit = 9",
     "kind = 'own-activity'\ninteractions = { join = 2, message = 1 }\nwindow = '90d'\nforgetting = 1\nlimit = 9",
     "kind = 'adaptive'\ninteractions = ['join', 'message']\ntarget = ['join']\nwindow = '90d'\nitems = 100\nlimit = 9",
@@ -81,6 +88,9 @@ fn settings_that_cannot_be_are_refused_with_the_reason() {
         ("kind = 'related'\nnearness = 0", "above 0"),
         ("kind = 'ease'\ndecay = 1.5", "0 to 1"),
         ("kind = 'ease'\nitems = 100000", "8000"),
+        ("kind = 'als'\nfactors = 1000", "1 to 256"),
+        ("kind = 'als'\nalpha = 0", "above 0"),
+        ("kind = 'neighbours'\nlimit = 9", "embedding"),
         ("kind = 'contacts'\ndirection = 'up'", "`out`"),
         ("kind = 'all'\nwhere = 'members => 3'", "column 9"),
         ("kind = 'time-slots'\nstep = '1ms'", "whole number of seconds"),
@@ -128,6 +138,14 @@ async fn two_tenants(events: &[(bool, u64, u64, bool, u64)]) -> Stores {
             RelationPut { user, kind: member, corpus: corpus.clone(), entity, since, weight, remove: false };
         let id = InteractionId(at as u128);
         let event = Interaction { id, request: None, tenant, user, corpus, entity, kind, time, value: 1.0 };
+        let (taste, shape) = (
+            Name::literal("taste"),
+            Shape { dimension: 2, comparison: Comparison::Cosine, precision: Precision::F32 },
+        );
+        stores.vectors.define(tenant, &taste, shape).await.unwrap();
+        let vector = |id: u64| vec![(id, vec![1.0 + (id % 5) as f32, 1.0 + (id % 3) as f32])];
+        stores.vectors.upsert(&Place::entities(tenant, &taste), &vector(entity.0)).await.unwrap();
+        stores.vectors.upsert(&Place::users(tenant, &taste), &vector(user.0)).await.unwrap();
         let batch = WriteBatch {
             entities: vec![put],
             relations: vec![tie],

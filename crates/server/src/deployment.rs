@@ -3,9 +3,11 @@
 mod keys;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use recommend_events::{EventLog, LogError, LogOptions, Pseudonymizer, Recovery};
-use recommend_stores::{OpenOptions, StoreError, Stores};
+use recommend_stores::vectors::VectorOptions;
+use recommend_stores::{EmbeddedVectors, OpenOptions, StoreError, Stores};
 
 use crate::config::Config;
 pub use keys::{KEYS_VARIABLE, Keys, KeysError};
@@ -95,15 +97,18 @@ impl Deployment {
         let open = move || {
             let keys = Deployment::keys(&folder)?;
             let pseudonyms = Pseudonymizer::new(keys.pseudonyms(), &log.people);
+            // Vectors are the folder's: each replica has its own, loaded by `recommend embed load`.
+            let vectors = EmbeddedVectors::open(&folder.join("vectors"), VectorOptions::default())?;
             let (log, recovery) = EventLog::open(folder.join("log"), log, keys.pseudonyms())?;
-            Ok::<_, DeploymentError>((folder, keys, pseudonyms, log, recovery))
+            Ok::<_, DeploymentError>((folder, keys, pseudonyms, log, recovery, vectors))
         };
-        let (folder, keys, pseudonyms, log, recovery) = match tokio::task::spawn_blocking(open).await {
+        let (folder, keys, pseudonyms, log, recovery, vectors) = match tokio::task::spawn_blocking(open).await
+        {
             Ok(opened) => opened?,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
         let stores = match Stores::redis(keys.codec(), options).await {
-            Ok(stores) => stores,
+            Ok(stores) => Stores { vectors: Arc::new(vectors), ..stores },
             Err(error) => {
                 log.close().await?;
                 return Err(error.into());

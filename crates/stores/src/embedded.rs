@@ -71,6 +71,7 @@ use std::sync::Arc;
 use recommend_core::IdCodec;
 
 use crate::Stores;
+use crate::vectors::{EmbeddedVectors, VectorOptions, VectorStore};
 use crate::write::Writer;
 use in_memory::InMemoryWriter;
 use memory::Memory;
@@ -100,14 +101,21 @@ impl Stores {
     pub fn in_memory(codec: IdCodec) -> Self {
         let memory = Arc::new(Memory::new(codec));
         let writer = Arc::new(InMemoryWriter::new(Arc::clone(&memory)));
-        Stores::of(memory, writer, codec)
+        let vectors = Arc::new(EmbeddedVectors::in_memory(VectorOptions::default()));
+        Stores::of(memory, writer, vectors, codec)
     }
 
-    fn of(memory: Arc<Memory>, writer: Arc<dyn Writer>, codec: IdCodec) -> Self {
+    fn of(
+        memory: Arc<Memory>,
+        writer: Arc<dyn Writer>,
+        vectors: Arc<dyn VectorStore>,
+        codec: IdCodec,
+    ) -> Self {
         Stores {
             catalog: Arc::clone(&memory) as _,
             interactions: Arc::clone(&memory) as _,
             features: memory,
+            vectors,
             writer,
             codec,
             redis: None,

@@ -1,4 +1,4 @@
-//! Catalog, features and interactions: the store traits, and the embedded default that keeps all in process and
+//! Catalog, features, interactions and vectors: the store traits, and the embedded default that keeps all in process and
 //! durable on disk.
 //!
 //! Reads are batched and never block on the disk. A write is one [`WriteBatch`] of one tenant; it is durable, whole,
@@ -11,6 +11,7 @@ pub mod feature_rows;
 pub mod ids;
 pub mod interactions;
 pub mod redis;
+pub mod vectors;
 pub mod write;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use interactions::{
     Aggregate, AggregateSpec, Event, HourScope, InteractionStore, KindSummary, Scope, Subject,
 };
 pub use redis::{RedisOptions, RedisSnapshot, RedisStats};
+pub use vectors::{EmbeddedVectors, VectorStore};
 pub use write::{EntityPut, FeaturePut, RelationPut, WriteBatch, WriteOutcome, Writer};
 
 /// The stores that the components of a process share. Cloning is reference counting.
@@ -37,6 +39,8 @@ pub struct Stores {
     pub interactions: Arc<dyn InteractionStore>,
     /// Feature values computed elsewhere.
     pub features: Arc<dyn FeatureRowStore>,
+    /// Embeddings of users and entities.
+    pub vectors: Arc<dyn VectorStore>,
     /// The way in.
     pub writer: Arc<dyn Writer>,
     /// Strings to numbers and back.

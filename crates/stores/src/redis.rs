@@ -75,6 +75,8 @@ impl Stores {
             catalog: Arc::clone(&store) as _,
             interactions: Arc::clone(&store) as _,
             features: Arc::clone(&store) as _,
+            // Whoever has a folder puts durable ones in their place.
+            vectors: Arc::new(crate::EmbeddedVectors::in_memory(crate::vectors::VectorOptions::default())),
             redis: Some(Arc::clone(&store.link.stats)),
             writer: store,
             codec,

@@ -15,6 +15,7 @@ use super::staging::Staging;
 use super::tenant::Tenant;
 use crate::Stores;
 use crate::error::StoreError;
+use crate::vectors::{EmbeddedVectors, VectorOptions};
 
 /// How the durable stores are run.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +113,8 @@ impl Stores {
         found.took = started.elapsed();
         let writer =
             DurableWriter::start(Arc::clone(&memory), staging, disk, dir, options.queue, options.group)?;
-        Ok((Stores::of(memory, Arc::new(writer), codec), found))
+        let vectors = EmbeddedVectors::open(dir, VectorOptions::default())?;
+        Ok((Stores::of(memory, Arc::new(writer), Arc::new(vectors), codec), found))
     }
 }
 
