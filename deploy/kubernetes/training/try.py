@@ -38,6 +38,15 @@ def run(*words):
     return done.stdout
 
 
+def moved(word, mounts):
+    """A flag with its path in the folder that stands for a mount."""
+    flag, joint, value = word.partition("=")
+    for path, folder in mounts.items():
+        if value == path or value.startswith(f"{path}/"):
+            return f"{flag}{joint}{folder}{value[len(path):]}"
+    return word
+
+
 def run_pod(spec, config_maps, root):
     """Runs the containers of a pod in order, each of its mounts being a folder below `root`."""
     folders = {}
@@ -48,12 +57,8 @@ def run_pod(spec, config_maps, root):
             for name, text in config_maps[volume["configMap"]["name"]].items():
                 (folders[volume["name"]] / name).write_text(text)
     for container in [*spec.get("initContainers", []), *spec["containers"]]:
-        words = container["args"]
-        for mount in container["volumeMounts"]:
-            path = mount["mountPath"]
-            moved = str(folders[mount["name"]])
-            words = [word.replace(f"={path}", f"={moved}", 1) for word in words]
-        run(*words)
+        mounts = {mount["mountPath"]: folders[mount["name"]] for mount in container["volumeMounts"]}
+        run(*(moved(word, mounts) for word in container["args"]))
 
 
 def main():
