@@ -9,6 +9,7 @@ use crate::demo::DemoArgs;
 use crate::evaluate::EvaluateArgs;
 use crate::exit;
 use crate::experiment::ExperimentArgs;
+use crate::features::FeaturesArgs;
 use crate::import::args::ImportArgs;
 use crate::inspect::InspectArgs;
 use crate::join::JoinArgs;
@@ -16,6 +17,7 @@ use crate::new::NewArgs;
 use crate::query::QueryArgs;
 use crate::score::ScoreArgs;
 use crate::serve::ServeArgs;
+use crate::stores::StoresArgs;
 use crate::train::TrainArgs;
 use crate::tune::TuneArgs;
 use crate::validate::ValidateArgs;
@@ -78,6 +80,10 @@ pub(crate) enum Command {
     /// Search for better settings of a recommender, on the past alone
     #[command(after_help = tune::HELP)]
     Tune(Box<TuneArgs>),
+    /// What the declared features are, and computing them from the log
+    Features(FeaturesArgs),
+    /// Move the stores to another place
+    Stores(StoresArgs),
     /// Score the rows of a file with a model
     #[command(after_help = score::HELP)]
     Score(ScoreArgs),

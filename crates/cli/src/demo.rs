@@ -14,7 +14,7 @@ use clap::Args;
 use recommend_core::{Clock, SystemClock, Timestamp};
 use recommend_server::proto::ListRecommendersRequest;
 use recommend_server::proto::recommend_service_client::RecommendServiceClient;
-use recommend_server::{Deployment, RunningServer};
+use recommend_server::{Deployment, RunningServer, StoresConfig};
 use recommend_simulator::{Personas, Settings, Workspace};
 
 use crate::exit::Exit;
@@ -49,6 +49,9 @@ pub(crate) struct DemoArgs {
     /// The folder for stores and log; one of an earlier demo is cleared
     #[arg(long, value_name = "DIR", default_value = "target/demo/data")]
     data: PathBuf,
+    /// Keep the stores in this Redis, which must be empty, instead of the data folder
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
     /// How many requests each recommender gets
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rounds: u32,
@@ -92,9 +95,12 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
     // What is left running is easier to find at the usual ports.
     let port = |usual| if args.serve { stage::free_or_any(usual) } else { 0 };
     let (grpc, http) = (port(50_051), port(8_080));
-    let config = stage::config(&args.data, grpc, http)?;
+    let mut config = stage::config(&args.data, grpc, http)?;
+    if let Some(url) = &args.redis {
+        config.stores = StoresConfig::at(url);
+    }
     let words = Words::new(config.features.describe());
-    let deployment = Deployment::open(&args.data, &config.log).await?;
+    let deployment = Deployment::open_for(&args.data, &config).await?;
     let written = stage::write(&workspace, &deployment).await?;
     print(&paint.dim(&format!("  written   {} into {}", stage::speed(&written), args.data.display())));
     let server = stage::serve(config, deployment).await?;

@@ -8,6 +8,7 @@ mod demo;
 mod evaluate;
 mod exit;
 mod experiment;
+mod features;
 mod import;
 mod inspect;
 mod join;
@@ -18,6 +19,7 @@ mod render;
 mod score;
 mod serve;
 mod sink;
+mod stores;
 mod target;
 mod train;
 mod tune;
@@ -66,6 +68,8 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Artifacts(args) => artifacts::run(args).await,
         Command::Experiment(args) => experiment::run(&args),
         Command::Tune(args) => tune::run(*args).await,
+        Command::Features(args) => features::run(args).await,
+        Command::Stores(args) => stores::run(args).await,
         Command::Score(args) => score::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Demo(args) => demo::run(args).await,

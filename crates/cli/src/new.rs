@@ -95,7 +95,7 @@ async fn open(folder: &Path, config: &Config, insisted: bool) -> Result<(Stores,
         anyhow::ensure!(!insisted, "there is no data folder {}", folder.display());
         return Ok((Stores::in_memory(IdCodec::new([0; 16])), None));
     }
-    match Deployment::open(folder, &config.log).await {
+    match Deployment::open_for(folder, config).await {
         Ok(deployment) => Ok((deployment.stores.clone(), Some(deployment))),
         Err(error) if in_use(&error) && !insisted => {
             tracing::warn!("{} is held by a server, so its data is not looked at", folder.display());

@@ -50,7 +50,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<Exit> {
     if let Some(address) = args.http {
         config.server.http = address;
     }
-    let deployment = Deployment::open(&folder, &config.log).await?;
+    let deployment = Deployment::open_for(&folder, &config).await?;
     let recommenders = config.recommenders.len();
     let server = Server::builder().watch(&args.config).start(config, deployment).await?;
     print(&format!(

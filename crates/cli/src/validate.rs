@@ -98,7 +98,7 @@ async fn find(args: &ValidateArgs) -> Result<Vec<Finding>> {
         return Ok(findings);
     }
     anyhow::ensure!(folder.exists(), "there is no data folder {}", folder.display());
-    let deployment = match Deployment::open(&folder, &config.log).await {
+    let deployment = match Deployment::open_for(&folder, &config).await {
         Err(error) if in_use(&error) => {
             let hint = "a server holds the data folder; stop it, validate a copy, or add --no-data";
             return Err(anyhow::Error::new(error).context(hint));

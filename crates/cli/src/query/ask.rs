@@ -28,7 +28,7 @@ pub(super) async fn ask(
             folder.display()
         );
     }
-    let deployment = match Deployment::open(&folder, &config.log).await {
+    let deployment = match Deployment::open_for(&folder, &config).await {
         Err(error) if in_use(&error) => {
             let address = config.server.grpc.to_string();
             tracing::info!("{} is held by a server; asking it at {address}", folder.display());

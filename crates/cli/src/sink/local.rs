@@ -19,7 +19,7 @@ pub(crate) struct Local {
 impl Local {
     pub(super) async fn open(destination: &Destination) -> Result<Self> {
         let (config, folder) = target::load(destination.config.as_deref(), destination.data.as_deref())?;
-        let deployment = match Deployment::open(&folder, &config.log).await {
+        let deployment = match Deployment::open_for(&folder, &config).await {
             Err(error) if target::in_use(&error) => {
                 let hint =
                     format!("add --to {} to write through the server that holds it", config.server.grpc);
