@@ -1,7 +1,7 @@
 //! The server's side: a simulated workspace, a recommender of a dozen features, the real server around it.
 
 use recommend_core::Timestamp;
-use recommend_server::{Config, Deployment, Server};
+use recommend_server::{Config, Deployment, Server, StoresConfig};
 use recommend_simulator::{Settings, Workspace};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,8 @@ pub(crate) struct Case {
     trees: usize,
     /// Whether a shadow does it all once more.
     shadow: bool,
+    /// The Redis that holds the stores.
+    redis: Option<String>,
 }
 
 /// What a server says at its end.
@@ -90,14 +92,20 @@ impl Case {
             log,
             trees: 0,
             shadow: false,
+            redis: None,
         };
-        vec![
+        let mut all = vec![
             ("100 candidates", case(100, true)),
             ("100 candidates, log off", case(100, false)),
             ("1,000 candidates", Case { channels: 1500, ..case(1000, true) }),
             ("100 candidates, 500 trees", Case { trees: 500, ..case(100, true) }),
             ("1,000 candidates, 500 trees", Case { trees: 500, channels: 1500, ..case(1000, true) }),
-        ]
+        ];
+        if let Ok(url) = std::env::var("REDIS_URL") {
+            // It must be empty, and can be filled once.
+            all = vec![("100 candidates, Redis on loopback", Case { redis: Some(url), ..case(100, true) })];
+        }
+        all
     }
 
     /// The cases that shadows are measured on.
@@ -198,7 +206,11 @@ pub(crate) fn run(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let config =
             Config::parse("bench.toml", &case.config(folder.path())?).map_err(|errors| errors.to_string())?;
-        let deployment = Deployment::open(folder.path(), &config.log).await?;
+        let mut config = config;
+        if let Some(url) = &case.redis {
+            config.stores = StoresConfig::at(url);
+        }
+        let deployment = Deployment::open_for(folder.path(), &config).await?;
         let settings =
             Settings { people: 2000, channels: case.channels, days: 30, end: now(), ..Settings::default() };
         let workspace = Workspace::generate(settings)?;
