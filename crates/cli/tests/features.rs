@@ -63,7 +63,7 @@ fn bits(stores: &Stores, users: &[String]) -> Vec<u32> {
     let (specs, corpus) = (specs(), Name::literal("channel"));
     let (tenant, _) = IdBatch::new(stores.codec).tenant("clojurians").unwrap();
     let entities: Vec<EntityId> = run(stores.interactions.entities(tenant, &corpus)).unwrap().to_vec();
-    assert_eq!(entities.len(), 82);
+    assert_eq!(entities.len(), 147);
     let last = run(stores.interactions.describe(tenant)).unwrap().iter().map(|kind| kind.last).max().unwrap();
     let mut all = Vec::new();
     for (user, later) in users.iter().zip((0..).step_by(1_234_567)) {
