@@ -6,6 +6,7 @@ use crate::artifacts::ArtifactsArgs;
 use crate::backtest::BacktestArgs;
 use crate::dataset::DatasetArgs;
 use crate::demo::DemoArgs;
+use crate::embed::EmbedArgs;
 use crate::evaluate::EvaluateArgs;
 use crate::exit;
 use crate::experiment::ExperimentArgs;
@@ -21,7 +22,9 @@ use crate::stores::StoresArgs;
 use crate::train::TrainArgs;
 use crate::tune::TuneArgs;
 use crate::validate::ValidateArgs;
-use crate::{artifacts, backtest, evaluate, inspect, join, new, query, score, serve, train, tune, validate};
+use crate::{
+    artifacts, backtest, embed, evaluate, inspect, join, new, query, score, serve, train, tune, validate,
+};
 
 /// Recommendations for products: import what users did, serve, ask, look into the answers.
 #[derive(Debug, Parser)]
@@ -61,6 +64,9 @@ pub(crate) enum Command {
     /// Prove a recommender on recorded interactions: how much of what people did next would it have shown?
     #[command(after_help = backtest::HELP)]
     Backtest(Box<BacktestArgs>),
+    /// Learn vectors of users and entities, and load them into the vector store
+    #[command(after_help = embed::HELP)]
+    Embed(Box<EmbedArgs>),
     /// Join the log's impressions with what answered them: a dataset to train on
     #[command(after_help = join::HELP)]
     Join(Box<JoinArgs>),

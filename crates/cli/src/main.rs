@@ -5,6 +5,7 @@ mod artifacts;
 mod backtest;
 mod dataset;
 mod demo;
+mod embed;
 mod evaluate;
 mod exit;
 mod experiment;
@@ -61,6 +62,7 @@ async fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(args).await,
         Command::New(args) => new::run(args).await,
         Command::Backtest(args) => backtest::run(*args).await,
+        Command::Embed(args) => embed::run(*args).await,
         Command::Join(args) => join::run(*args).await,
         Command::Dataset(args) => dataset::run(&args),
         Command::Train(args) => train::run(*args).await,

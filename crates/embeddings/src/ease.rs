@@ -72,6 +72,12 @@ impl Gram {
         }
         Ok(Gram { matrix })
     }
+
+    /// Both triangles.
+    pub(crate) fn whole(&self) -> Mat<f32> {
+        let cell = |row: usize, column: usize| self.matrix[(row.max(column), row.min(column))];
+        Mat::from_fn(self.matrix.nrows(), self.matrix.nrows(), cell)
+    }
 }
 
 /// A fitted model over items `0..items`.

@@ -8,10 +8,12 @@ pub mod als;
 pub mod ease;
 pub mod neighbours;
 pub mod sparse;
+pub mod spectral;
 pub mod users;
 
 pub use als::Als;
 pub use ease::{Ease, EaseError, Gram};
 pub use neighbours::{Baskets, Neighbours, Similarity};
 pub use sparse::Sparse;
+pub use spectral::ItemVectors;
 pub use users::Users;

@@ -28,7 +28,7 @@ pub use embedded::{EmbeddedVectors, GraphOptions, VectorOptions};
 #[derive(Debug, thiserror::Error)]
 pub enum VectorError {
     /// Nobody has said what the embedding is.
-    #[error("there is no embedding {0}; `recommend import vectors` brings one")]
+    #[error("there is no embedding {0}; `recommend embed load` brings one")]
     Unknown(Name),
     /// It is there, and something else.
     #[error("the embedding {embedding} has {known}, not {wanted}; give it another name, or delete it first")]

@@ -35,13 +35,13 @@ pub(crate) fn history(input: &InputArgs, corpus: &Name, label_kinds: &[Name]) ->
 }
 
 /// The strings of ids, where they are wanted.
-pub(super) type Strings = FxHashMap<u64, Box<str>>;
+pub(crate) type Strings = FxHashMap<u64, Box<str>>;
 
 /// The same, with the strings of all ids if `strings` says so.
 ///
 /// # Errors
 /// As [`history`].
-pub(super) fn read(
+pub(crate) fn read(
     input: &InputArgs,
     corpus: &Name,
     label_kinds: &[Name],
