@@ -9,18 +9,10 @@ VENV := .deps/venv
 DENY_VERSION := 0.20.2
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help demo serve test bench check fmt clippy deny doc proto-lint kill-test reload-test clean
+.PHONY: help test bench check fmt clippy deny doc proto-lint kill-test reload-test clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-
-demo: ## build, generate a workspace, serve it, ask every recommender, print what happened
-	$(CARGO) build --release -p recommend
-	$(CARGO) run --release -q -p recommend -- demo $(ARGS)
-
-serve: ## the same, and leave it running
-	$(CARGO) build --release -p recommend
-	$(CARGO) run --release -q -p recommend -- demo --serve $(ARGS)
 
 test: $(VENV)/.stamp ## all tests, the Python client's among them
 	RECOMMEND_PYTHON="$(CURDIR)/$(VENV)/bin/python" $(CARGO) test --workspace --quiet
@@ -66,6 +58,7 @@ $(VENV)/.stamp: tests/python/requirements.txt
 include make/embeddings.mk
 include make/training.mk
 include make/xgboost.mk
+include make/demo.mk
 include make/digest.mk
 include make/text.mk
 include make/models.mk

@@ -1,5 +1,6 @@
 //! `recommend demo`: a simulated workspace, served for real, asked, clicked, and looked into.
 
+mod learning;
 mod logged;
 mod report;
 mod rounds;
@@ -14,12 +15,13 @@ use clap::Args;
 use recommend_core::{Clock, SystemClock, Timestamp};
 use recommend_server::proto::ListRecommendersRequest;
 use recommend_server::proto::recommend_service_client::RecommendServiceClient;
-use recommend_server::{Deployment, RunningServer, StoresConfig};
+use recommend_server::{Deployment, Offline, RunningServer, StoresConfig, default_registry};
 use recommend_simulator::{Personas, Settings, Workspace};
 
 use crate::exit::Exit;
 use crate::render::{Paint, count, print};
 use crate::target::uri;
+use learning::Size;
 use logged::Logged;
 use report::{Reporter, time};
 use rounds::{Asker, Rounds};
@@ -55,9 +57,30 @@ pub(crate) struct DemoArgs {
     /// How many requests each recommender gets
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rounds: u32,
+    /// Where the table of experiments goes as JSON
+    #[arg(long, value_name = "FILE", default_value = "target/demo/report.json")]
+    report: PathBuf,
     /// Leave the server running, and say how to ask it
     #[arg(long)]
     serve: bool,
+    /// Only ask; learn nothing and run no experiment
+    #[arg(long, alias = "quick")]
+    no_learning: bool,
+    /// Only learn and run the experiments: the second half of the demo
+    #[arg(long, conflicts_with_all = ["no_learning", "serve"])]
+    only_learning: bool,
+    /// How many workspaces are learned from, of --people each
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=50))]
+    teachers: u8,
+    /// How many other workspaces judge what was learned, of --people each
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=50))]
+    judges: u8,
+    /// How often everybody who is learned from asks each recommender before each training
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    lessons: u32,
+    /// How often everybody who judges asks in each experiment
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    visits: u32,
 }
 
 /// Generates, serves, asks, records, and prints what came of it.
@@ -75,8 +98,44 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
         end: args.until.map_or_else(this_hour, |until| Timestamp(until.as_millisecond())),
         ..Settings::default()
     };
+    stage::clear(&args.data)?;
+    if !args.only_learning {
+        let server = ask(&args, settings.clone(), paint).await?;
+        if args.serve {
+            print(&format!("{} in {}", paint.green("all checks passed"), time(started.elapsed())));
+            server.until_stopped().await?;
+            return Ok(Exit::Ok);
+        }
+        server.shutdown().await?;
+    }
+    if !args.no_learning {
+        learn(&args, settings, paint).await?;
+    }
+    print(&format!("{} in {}", paint.green("all checks passed"), time(started.elapsed())));
+    Ok(Exit::Ok)
+}
+
+/// The loop, its table, and what must hold of it.
+async fn learn(args: &DemoArgs, settings: Settings, paint: Paint) -> Result<()> {
+    let size = Size {
+        settings,
+        teachers: args.teachers.into(),
+        judges: args.judges.into(),
+        lessons: args.lessons.into(),
+        visits: args.visits.into(),
+    };
+    print(&paint.bold("\nthe loop: serve, log, join, train, experiment"));
+    let rows = learning::run(&size, &args.data.join("loop"), paint).await?;
+    print(&format!("\n{}\n", learning::text(&rows, paint)));
+    learning::save(&rows, &args.report)?;
+    print(&paint.dim(&format!("  the same as JSON: {}\n", args.report.display())));
+    learning::check(&rows)
+}
+
+/// Generates a workspace, serves it, asks every recommender, and prints what came of it; the server is left running.
+async fn ask(args: &DemoArgs, settings: Settings, paint: Paint) -> Result<RunningServer> {
+    let started = Instant::now();
     let workspace = Workspace::generate(settings)?;
-    let made = started.elapsed();
     print(&format!(
         "{}  {} people, {} channels, {} days, seed {}",
         paint.bold("a simulated workspace"),
@@ -88,10 +147,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
     print(&paint.dim(&format!(
         "  generated {} interactions in {}",
         count(workspace.events().len() as u64),
-        time(made)
+        time(started.elapsed())
     )));
-
-    stage::clear(&args.data)?;
     // What is left running is easier to find at the usual ports.
     let port = |usual| if args.serve { stage::free_or_any(usual) } else { 0 };
     let (grpc, http) = (port(50_051), port(8_080));
@@ -103,26 +160,25 @@ pub(crate) async fn run(args: DemoArgs) -> Result<Exit> {
     let deployment = Deployment::open_for(&args.data, &config).await?;
     let written = stage::write(&workspace, &deployment).await?;
     print(&paint.dim(&format!("  written   {} into {}", stage::speed(&written), args.data.display())));
+    let offline = Offline::new(config.clone(), &deployment.stores, &default_registry())?;
     let server = stage::serve(config, deployment).await?;
     print(&paint.dim(&format!(
         "  serving   gRPC on {}, HTTP on {}\n",
         server.grpc_addr(),
         server.http_addr()
     )));
-
-    let outcome = perform(&args, &workspace, &words, &server, paint).await;
-    if outcome.is_ok() {
-        print(&format!("{} in {}", paint.green("all checks passed"), time(started.elapsed())));
-        if args.serve {
+    match perform(args, &workspace, &words, &server, &offline, paint).await {
+        Ok(()) if args.serve => {
             print(&commands(&workspace, &server));
-            server.until_stopped().await?;
-            return Ok(Exit::Ok);
+            Ok(server)
+        }
+        Ok(()) => Ok(server),
+        Err(error) => {
+            // What went wrong first is what matters.
+            drop(server.shutdown().await);
+            Err(error)
         }
     }
-    let stopped = server.shutdown().await;
-    outcome?;
-    stopped?;
-    Ok(Exit::Ok)
 }
 
 /// Asks every recommender, prints, and checks.
@@ -131,6 +187,7 @@ async fn perform(
     workspace: &Workspace,
     words: &Words,
     server: &RunningServer,
+    offline: &Offline,
     paint: Paint,
 ) -> Result<()> {
     let personas = Personas::of(workspace);
@@ -140,7 +197,7 @@ async fn perform(
     let reporter = Reporter { workspace, words, codec, paint };
     let now = workspace.settings().end;
     let mut asker =
-        Asker { client, workspace, personas: &personas, codec, now, rounds: args.rounds as usize };
+        Asker { client, workspace, personas: &personas, offline, codec, now, rounds: args.rounds as usize };
     let recommenders =
         asker.client.list_recommenders(ListRecommendersRequest {}).await?.into_inner().recommenders;
     let mut all: Vec<Rounds> = Vec::with_capacity(recommenders.len());
@@ -153,6 +210,7 @@ async fn perform(
     print(&reporter.summary(&all, &logged));
     print(&paint.dim(&format!(
         "\n  wanted: how much the people want what they got, 0 to 1, by tastes that only the simulator knows\n  \
+         by chance: the same of all candidates that the filters left\n  \
          logged: {} Parquet files, {} KiB, under {}/{{requests,impressions,interactions}}\n",
         logged.files.len(),
         count(logged.bytes / 1024),

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use recommend_core::{EntityId, IdCodec, Timestamp};
+use recommend_core::{Deadline, EntityId, IdCodec, Timestamp};
+use recommend_server::Offline;
+use recommend_server::limits::MAX_LIMIT;
 use recommend_server::proto;
 use recommend_server::proto::recommend_service_client::RecommendServiceClient;
 use recommend_simulator::{Ask, Personas, Visit, Workspace, action_of};
@@ -13,7 +15,7 @@ use tonic::transport::Channel;
 const SLATE: u32 = 5;
 /// The first request builds the derived tables of a recommender, and a debug build on a busy machine is slow: the demo
 /// shows how long answers take, and does not cut them off.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What came of asking one recommender.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) client: RecommendServiceClient<Channel>,
     pub(crate) workspace: &'a Workspace,
     pub(crate) personas: &'a Personas<'a>,
+    /// The same recommenders, asked for all that is left after the filters; that leaves no trace in the log.
+    pub(crate) offline: &'a Offline,
     pub(crate) codec: IdCodec,
     pub(crate) now: Timestamp,
     pub(crate) rounds: usize,
@@ -98,6 +102,9 @@ impl Asker<'_> {
             clicked: 0,
             recorded: 0,
         };
+        for ask in &asks {
+            rounds.by_chance += self.chance(corpus, source, ask).await? / asks.len() as f64;
+        }
         let mut clicks = Vec::new();
         for (number, ask) in asks.iter().cycle().take(self.rounds).enumerate() {
             let started = Instant::now();
@@ -107,7 +114,6 @@ impl Asker<'_> {
         }
         rounds.trips.sort_unstable();
         rounds.wanted /= self.rounds.max(1) as f64;
-        rounds.by_chance /= self.rounds.max(1) as f64;
 
         rounds.answer = self.ask(corpus, source, &hero, true).await?;
         rounds.impressions += rounds.answer.recommendations.len();
@@ -123,20 +129,24 @@ impl Asker<'_> {
         ask: &Ask,
         explain: bool,
     ) -> Result<proto::RecommendResponse> {
-        let mut request = tonic::Request::new(proto::RecommendRequest {
-            tenant: self.workspace.settings().tenant.clone(),
-            user: self.workspace.people()[ask.person].id.clone(),
-            corpus: corpus.to_owned(),
-            source: source.to_owned(),
-            limit: SLATE,
-            seeds: ask.seeds.iter().filter_map(|seed| self.codec.decode(seed.0)).collect(),
-            explain,
-            time: Some(stamp(self.now)),
-            ..proto::RecommendRequest::default()
-        });
+        let message = question(self.workspace, self.codec, corpus, source, ask, SLATE);
+        let mut request = tonic::Request::new(proto::RecommendRequest { explain, ..message });
         request.set_timeout(PATIENCE);
         let answer = self.client.recommend(request).await;
         Ok(answer.with_context(|| format!("asking {corpus}/{source}"))?.into_inner())
+    }
+
+    /// How much the person wants what the filters leave, on average: what drawing by chance would give.
+    async fn chance(&self, corpus: &str, source: &str, ask: &Ask) -> Result<f64> {
+        let request = question(self.workspace, self.codec, corpus, source, ask, MAX_LIMIT);
+        let deadline = Some(Deadline::after(PATIENCE));
+        let answer = self.offline.recommend(&request, deadline).await;
+        let answer = answer.with_context(|| format!("asking {corpus}/{source} for all candidates"))?;
+        let all = entities(self.codec, &answer)?;
+        let visit =
+            Visit { person: ask.person, corpus, source, seeds: &ask.seeds, time: self.now, number: 0 };
+        let total: f64 = all.iter().map(|entity| self.workspace.want(&visit, *entity)).sum();
+        Ok(total / all.len().max(1) as f64)
     }
 
     /// Lets the person look at the slate, and judges it by what the person wants.
@@ -163,7 +173,6 @@ impl Asker<'_> {
         };
         let wanted: f64 = slate.iter().map(|entity| self.workspace.want(&visit, *entity)).sum();
         rounds.wanted += wanted / slate.len().max(1) as f64;
-        rounds.by_chance += self.personas.chance(&visit);
         let responses = self.workspace.would_click(&visit, &slate);
         rounds.clicked += usize::from(responses.iter().any(|response| response.clicked));
         for response in responses.iter().filter(|response| response.clicked) {
@@ -211,7 +220,28 @@ pub(crate) fn entities(codec: IdCodec, answer: &proto::RecommendResponse) -> Res
     answer.recommendations.iter().map(number).collect()
 }
 
-fn stamp(time: Timestamp) -> prost_types::Timestamp {
+/// What a person of a workspace asks, at the end of its history.
+pub(crate) fn question(
+    workspace: &Workspace,
+    codec: IdCodec,
+    corpus: &str,
+    source: &str,
+    ask: &Ask,
+    limit: u32,
+) -> proto::RecommendRequest {
+    proto::RecommendRequest {
+        tenant: workspace.settings().tenant.clone(),
+        user: workspace.people()[ask.person].id.clone(),
+        corpus: corpus.to_owned(),
+        source: source.to_owned(),
+        limit,
+        seeds: ask.seeds.iter().filter_map(|seed| codec.decode(seed.0)).collect(),
+        time: Some(stamp(workspace.settings().end)),
+        ..proto::RecommendRequest::default()
+    }
+}
+
+pub(crate) fn stamp(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp {
         seconds: time.millis().div_euclid(1000),
         nanos: (time.millis().rem_euclid(1000) * 1_000_000) as i32,

@@ -12,7 +12,7 @@ use recommend_simulator::Workspace;
 use crate::render::count;
 
 /// The configuration of the example, in the binary so that the demo runs anywhere.
-const CONFIG: &str = include_str!("../../../../examples/workspace/recommend.toml");
+pub(crate) const CONFIG: &str = include_str!("../../../../examples/workspace/recommend.toml");
 /// What messages call it.
 const CONFIG_NAME: &str = "examples/workspace/recommend.toml";
 /// Marks a data folder that a demo may clear.
@@ -26,10 +26,15 @@ const BATCH: usize = 5_000;
 /// When the example that was built in does not parse.
 pub(crate) fn config(data: &Path, grpc: u16, http: u16) -> Result<Config> {
     let mut config = Config::parse(CONFIG_NAME, CONFIG)?;
+    local(&mut config, data, grpc, http);
+    Ok(config)
+}
+
+/// Moves a configuration to a data folder and ports of this machine; 0 takes a free one.
+pub(crate) fn local(config: &mut Config, data: &Path, grpc: u16, http: u16) {
     config.server.grpc = SocketAddr::from((Ipv4Addr::LOCALHOST, grpc));
     config.server.http = SocketAddr::from((Ipv4Addr::LOCALHOST, http));
     config.server.data = data.to_owned();
-    Ok(config)
 }
 
 /// Clears the folder of an earlier demo, and refuses one that holds anything else.
