@@ -3,7 +3,7 @@
 //! Clicks follow the position-based model (Craswell, Zoeter, Taylor and Ramsey, *An experimental comparison of click
 //! position-bias models*, 2008): a place is clicked when it is examined and what stands there is wanted. Examination
 //! falls with the place as `place^-hurry`, with a hurry of the person's own; what is wanted comes from hidden tastes that
-//! no store holds. So clicks are honest evidence, and biased as real ones are.
+//! no store holds. So clicks are honest evidence, and biased as real ones are. Now and then what is not wanted is waved away.
 
 use recommend_core::{EntityId, Timestamp};
 
@@ -12,6 +12,8 @@ use crate::workspace::{Workspace, slot_time};
 
 /// Clicks by mistake.
 const SLIPS: f64 = 0.01;
+/// Of what was looked at and is not wanted at all, this much is waved away; of what is half wanted, a quarter of it.
+const DISMISSALS: f64 = 0.08;
 
 /// Somebody is shown something.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,8 @@ pub struct Response {
     pub clicked: bool,
     /// Whether the person went through with it: joined, invited, left…
     pub acted: bool,
+    /// Whether the person waved it away: what was looked at and is not wanted at all.
+    pub dismissed: bool,
 }
 
 impl Workspace {
@@ -63,14 +67,23 @@ impl Workspace {
         let seed = self.cast.settings.seed ^ person.entity.0;
         let mut chance = Chance::stream(seed, visit.source, visit.number);
         let respond = |(place, entity): (usize, &EntityId)| {
-            let examined = chance.happens(libm::pow(place as f64 + 1.0, -person.hurry));
+            let examined = chance.happens(person.examines(place));
             let wanted = self.want(visit, *entity);
-            // Three draws per place whatever happens, so that one place does not change the luck of the next.
-            let clicked = chance.happens(SLIPS + (1.0 - SLIPS) * wanted) && examined;
+            // Four draws per place whatever happens, so that one place does not change the luck of the next.
+            let clicked = chance.happens(clicks(wanted)) && examined;
             let acted = chance.happens(wanted.sqrt()) && clicked;
-            Response { entity: *entity, place, examined, clicked, acted }
+            let dismissed = chance.happens(DISMISSALS * (1.0 - wanted).powi(2)) && examined && !clicked;
+            Response { entity: *entity, place, examined, clicked, acted, dismissed }
         };
         slate.iter().enumerate().map(respond).collect()
+    }
+
+    /// How many clicks a slate gets from the person on average, over all moods: what [`Workspace::would_click`] draws from.
+    /// For judging recommendations, never for making them.
+    pub fn expected_clicks(&self, visit: &Visit<'_>, slate: &[EntityId]) -> f64 {
+        let person = &self.cast.people[visit.person];
+        let places = slate.iter().enumerate();
+        places.map(|(place, entity)| person.examines(place) * clicks(self.want(visit, *entity))).sum()
     }
 
     /// How much the person wants what a recommender offers, 0 to 1: the truth that its model does not know.
@@ -82,7 +95,8 @@ impl Workspace {
                 let liveness = channel.liveness(visit.time);
                 let member = self.is_member(person, at, visit.time);
                 match visit.source {
-                    "slackbot-leave" if member => (1.0 - appeal * liveness) * 0.8,
+                    // As in the history: one gets tired of what one does not care for, and bears with the rest.
+                    "slackbot-leave" if member => (1.0 - appeal * liveness).powi(3) * 0.8,
                     "slackbot-archive" if channel.owner == person => 1.0 - liveness,
                     "slackbot-leave" | "slackbot-archive" => 0.0,
                     _ if member => 0.0,
@@ -118,6 +132,11 @@ impl Workspace {
         let open = |member: &usize| self.cast.people[*member].rhythm.openness(time);
         team.iter().map(open).sum::<f64>() / team.len().max(1) as f64
     }
+}
+
+/// The chance of a click on what is looked at.
+fn clicks(wanted: f64) -> f64 {
+    SLIPS + (1.0 - SLIPS) * wanted
 }
 
 /// What going through with a recommendation of a source is called as an interaction.
@@ -175,6 +194,26 @@ mod tests {
         let respond = |number| workspace.would_click(&visit(9, number, end), &slate);
         assert_eq!(respond(1), respond(1));
         assert!((2..20).any(|number| respond(number) != respond(1)));
+    }
+
+    #[test]
+    fn expected_clicks_are_what_clicks_come_to_in_the_end() {
+        let workspace = Workspace::generate(Settings::small(4)).unwrap();
+        let slate: Vec<EntityId> = workspace.channels().iter().skip(20).take(5).map(|c| c.entity).collect();
+        let end = workspace.settings().end;
+        let (mut expected, mut clicks, mut dismissed) = (0.0, 0, 0);
+        for person in 0..workspace.people().len() {
+            expected += 40.0 * workspace.expected_clicks(&visit(person, 0, end), &slate);
+            for number in 0..40 {
+                let responses = workspace.would_click(&visit(person, number, end), &slate);
+                clicks += responses.iter().filter(|response| response.clicked).count();
+                dismissed += responses.iter().filter(|response| response.dismissed).count();
+                assert!(responses.iter().all(|r| !r.dismissed || (r.examined && !r.clicked)));
+            }
+        }
+        let ratio = clicks as f64 / expected;
+        assert!((0.9..1.1).contains(&ratio), "{clicks} clicks where {expected} were expected");
+        assert!(dismissed > 0, "nobody waved anything away");
     }
 
     #[test]

@@ -11,8 +11,9 @@
 //! | [`Settings`] | size, length, seed; the same settings give the same workspace on every machine |
 //! | [`Workspace`] | people, teams, channels, contacts, and everything that happened, by time |
 //! | [`Workspace::batches`] | the same as batches for a store: corpora `channel`, `user`, `contact` |
-//! | [`Personas`] | who would ask which recommender, and what chance would give them |
+//! | [`Personas`] | who would ask which recommender, and the true optimum of what they could be shown |
 //! | [`Workspace::would_click`] | what a person does with a slate, with position bias |
+//! | [`Workspace::expected_clicks`] | how much that is on average |
 //!
 //! Kinds of interaction: on channels `message`, `read`, `reaction`, `channel_join`, `channel_leave`, `dismiss`; on users
 //! `dm`, `mention`, `reaction`, `meeting`; on contacts `meeting`, `invite`, `invite_open`, `invite_accept`. Attributes: of

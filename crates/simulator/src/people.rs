@@ -70,6 +70,11 @@ impl Person {
         self.created <= time && self.gone.is_none_or(|gone| time < gone)
     }
 
+    /// The chance of looking at a place of a slate, from 0: 1 at the top.
+    pub(crate) fn examines(&self, place: usize) -> f64 {
+        libm::pow(place as f64 + 1.0, -self.hurry)
+    }
+
     /// How close two people are by their team and what they like, 0 to 1. The truth that no feature holds.
     pub(crate) fn closeness(&self, other: &Person, seed: u64) -> f64 {
         let team = if self.team == other.team { 2.6 } else { 0.0 };
