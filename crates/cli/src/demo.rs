@@ -235,7 +235,7 @@ fn check(rounds: &Rounds) -> Result<()> {
         rounds.trips.len()
     );
     ensure!(
-        rounds.wanted >= rounds.by_chance + LEAST_GAIN * (1.0 - rounds.by_chance),
+        rounds.lift().is_none() || rounds.wanted >= rounds.by_chance + LEAST_GAIN * (1.0 - rounds.by_chance),
         "{name} is hardly better than chance: people want {:.2} of it, and {:.2} of what chance gives",
         rounds.wanted,
         rounds.by_chance

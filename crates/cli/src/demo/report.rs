@@ -86,7 +86,7 @@ impl Reporter<'_> {
                     time(rounds.quantile(0.99)),
                     format!("{:.2}", rounds.wanted),
                     format!("{:.2}", rounds.by_chance),
-                    format!("{:.1}×", rounds.lift()),
+                    rounds.lift().map_or_else(|| "no choice".to_owned(), |lift| format!("{lift:.1}×")),
                     count(rounds.trips.len() as u64),
                     count(rounds.clicked as u64),
                     format!("{} × {} features", count(log.impressions as u64), log.features),

@@ -40,6 +40,8 @@ pub(crate) struct Rounds {
     /// How much people wanted what they got, and what chance would have given them; 0 to 1.
     pub(crate) wanted: f64,
     pub(crate) by_chance: f64,
+    /// How many candidates the filters leave, on average.
+    pub(crate) candidates: f64,
     /// Slates on which something was clicked.
     pub(crate) clicked: usize,
     /// Interactions recorded.
@@ -53,9 +55,9 @@ impl Rounds {
         self.trips.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
     }
 
-    /// How many times better than chance.
-    pub(crate) fn lift(&self) -> f64 {
-        self.wanted / self.by_chance.max(1e-9)
+    /// How many times better than chance; none where a slate shows most of what there is, whatever its order.
+    pub(crate) fn lift(&self) -> Option<f64> {
+        (self.candidates >= 2.0 * f64::from(SLATE)).then(|| self.wanted / self.by_chance.max(1e-9))
     }
 }
 
@@ -99,11 +101,14 @@ impl Asker<'_> {
             requests: 1,
             wanted: 0.0,
             by_chance: 0.0,
+            candidates: 0.0,
             clicked: 0,
             recorded: 0,
         };
         for ask in &asks {
-            rounds.by_chance += self.chance(corpus, source, ask).await? / asks.len() as f64;
+            let (by_chance, candidates) = self.chance(corpus, source, ask).await?;
+            rounds.by_chance += by_chance / asks.len() as f64;
+            rounds.candidates += candidates as f64 / asks.len() as f64;
         }
         let mut clicks = Vec::new();
         for (number, ask) in asks.iter().cycle().take(self.rounds).enumerate() {
@@ -136,8 +141,9 @@ impl Asker<'_> {
         Ok(answer.with_context(|| format!("asking {corpus}/{source}"))?.into_inner())
     }
 
-    /// How much the person wants what the filters leave, on average: what drawing by chance would give.
-    async fn chance(&self, corpus: &str, source: &str, ask: &Ask) -> Result<f64> {
+    /// How much the person wants what the filters leave, on average, which is what drawing by chance would give; and how much
+    /// is left.
+    async fn chance(&self, corpus: &str, source: &str, ask: &Ask) -> Result<(f64, usize)> {
         let request = question(self.workspace, self.codec, corpus, source, ask, MAX_LIMIT);
         let deadline = Some(Deadline::after(PATIENCE));
         let answer = self.offline.recommend(&request, deadline).await;
@@ -146,7 +152,7 @@ impl Asker<'_> {
         let visit =
             Visit { person: ask.person, corpus, source, seeds: &ask.seeds, time: self.now, number: 0 };
         let total: f64 = all.iter().map(|entity| self.workspace.want(&visit, *entity)).sum();
-        Ok(total / all.len().max(1) as f64)
+        Ok((total / all.len().max(1) as f64, all.len()))
     }
 
     /// Lets the person look at the slate, and judges it by what the person wants.
