@@ -55,7 +55,8 @@ impl Stores {
     /// # Errors
     /// When the store cannot be written.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.writer.close().await
+        self.writer.close().await?;
+        Ok(self.vectors.close().await?)
     }
 }
 

@@ -256,6 +256,14 @@ pub trait VectorStore: Send + Sync {
     /// [`VectorError::Unknown`], or when the store cannot be written.
     async fn delete(&self, place: &Place, ids: &[u64]) -> Result<(), VectorError>;
 
+    /// Finishes the writes under way, takes no more, and lets go of what is open. Searches go on.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    async fn close(&self) -> Result<(), VectorError> {
+        Ok(())
+    }
+
     /// The `k` nearest to the probe among some, nearest first, ties by id. A probe of which nothing is known finds nothing.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use recommend_core::{Name, TenantId};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -27,7 +28,8 @@ const FILE: &str = "vectors.redb";
 #[derive(Clone)]
 pub(crate) struct Disk {
     path: PathBuf,
-    database: Arc<Database>,
+    /// None once it is closed.
+    database: Arc<RwLock<Option<Database>>>,
 }
 
 /// What was found.
@@ -52,7 +54,7 @@ impl Disk {
             DatabaseError::Storage(error) => failed("opening", &path, error.into()),
             other => damaged(other.to_string()),
         })?;
-        let disk = Disk { path: path.clone(), database: Arc::new(database) };
+        let disk = Disk { path: path.clone(), database: Arc::new(RwLock::new(Some(database))) };
         disk.write(|transaction| {
             // Both tables are there from the first time on.
             transaction.open_table(SHAPES)?;
@@ -60,7 +62,11 @@ impl Disk {
             Ok(())
         })?;
         let reading = |error: redb::Error| failed("reading", &path, error);
-        let transaction = disk.database.begin_read().map_err(|error| reading(error.into()))?;
+        let open = disk.database.read();
+        let Some(database) = open.as_ref() else {
+            return Err(StoreError::Closed(path.display().to_string()));
+        };
+        let transaction = database.begin_read().map_err(|error| reading(error.into()))?;
         let mut shapes = Vec::new();
         let table = transaction.open_table(SHAPES).map_err(|error| reading(error.into()))?;
         for row in table.iter().map_err(|error| reading(error.into()))? {
@@ -87,6 +93,8 @@ impl Disk {
             };
             each(Found::Vector(TenantId(tenant), embedding, side, id, vector));
         }
+        drop((table, transaction));
+        drop(open);
         Ok(disk)
     }
 
@@ -94,12 +102,21 @@ impl Disk {
         &self,
         change: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<(), StoreError> {
+        let open = self.database.read();
+        let Some(database) = open.as_ref() else {
+            return Err(StoreError::Closed(self.path.display().to_string()));
+        };
         let written = || {
-            let transaction = self.database.begin_write()?;
+            let transaction = database.begin_write()?;
             change(&transaction)?;
             Ok(transaction.commit()?)
         };
         written().map_err(|error| failed("writing", &self.path, error))
+    }
+
+    /// Lets go of the file once what is being written is there; waits for the disk.
+    pub(crate) fn close(&self) {
+        self.database.write().take();
     }
 
     pub(crate) fn define(&self, tenant: TenantId, embedding: &Name, shape: Shape) -> Result<(), StoreError> {

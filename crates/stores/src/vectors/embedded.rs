@@ -217,6 +217,15 @@ impl VectorStore for EmbeddedVectors {
         differs(embeddings.entry((tenant, name.clone())).or_insert_with(embedding).shape)
     }
 
+    async fn close(&self) -> Result<(), VectorError> {
+        let Some(disk) = self.disk.clone() else { return Ok(()) };
+        blocking(move || {
+            disk.close();
+            Ok(())
+        })
+        .await
+    }
+
     async fn upsert(&self, place: &Place, vectors: &[(u64, Vec<f32>)]) -> Result<(), VectorError> {
         let embedding = self.embedding(place.tenant, &place.embedding)?;
         vectors.iter().try_for_each(|(_, vector)| fits(place, embedding.shape, vector))?;
