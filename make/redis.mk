@@ -32,4 +32,4 @@ bench-redis: redis ## the benches of live features and of the whole server over 
 
 demo-redis: redis ## the demo on a real Redis that it starts, and stops at the end
 	$(CARGO) build --release -p recommend
-	@$(WITH_REDIS) $(CARGO) run --release -q -p recommend -- demo --redis redis://127.0.0.1:$$port --data target/demo/data-redis $(ARGS)
+	@$(WITH_REDIS) $(CARGO) run --release -q -p recommend -- demo --no-learning --redis redis://127.0.0.1:$$port --data target/demo/data-redis $(ARGS)

@@ -22,7 +22,7 @@ export RECOMMEND_BIN
 rm -rf "$work"
 mkdir -p "$work/dags"
 cp deploy/airflow/recommend_training.py "$work/dags/"
-"$RECOMMEND_BIN" demo --people 300 --channels 120 --days 30 --rounds 400 --data "$work/data"
+"$RECOMMEND_BIN" demo --no-learning --people 300 --channels 120 --days 30 --rounds 400 --data "$work/data"
 
 cat > "$work/spec.toml" <<SPEC
 name = "channel_browser"

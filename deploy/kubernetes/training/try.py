@@ -70,7 +70,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         data = root / "data"
-        run("demo", "--people", "300", "--channels", "120", "--days", "30", "--rounds", "400", "--data", str(data))
+        run("demo", "--no-learning", "--people", "300", "--channels", "120", "--days", "30", "--rounds", "400", "--data", str(data))
         listed = []
         for _ in range(2):
             run_pod(cron["template"]["spec"], config_maps, root)
