@@ -96,12 +96,14 @@ fn what_does_not_fit_is_refused_with_the_fix() {
         .code(2)
         .says("the interactions are with item");
     place.run(&format!("{embed} --weight look=1")).code(2).says("no interaction counts");
-    place.run(&format!("{embed} --regularization 0")).code(2).says("regularisation is 0");
-    place.run(&format!("{embed} --factors 4 --iterations 2")).code(0);
+    place.run(&format!("{embed} --validate 0 --regularization 0")).code(2).says("regularisation is 0");
+    place.run(&format!("{embed} --validate 0 --factors 4 --iterations 2")).code(0);
     place.run(embed).code(2).says("out holds something already");
     let load = "embed load out --embedding taste --tenant acme --data data";
     place.run(load).code(0);
-    place.run("embed als --interactions events.csv --output wider --factors 5 --iterations 2").code(0);
+    place
+        .run("embed als --interactions events.csv --output wider --validate 0 --factors 5 --iterations 2")
+        .code(0);
     place
         .run("embed load wider --embedding taste --tenant acme --data data")
         .code(1)
