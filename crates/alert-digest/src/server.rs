@@ -37,6 +37,7 @@
 //!     slack_api: Settings::SLACK_API.parse()?,
 //! #   */
 //!     authorize: Settings::AUTHORIZE.parse()?,
+//!     summarizer: None,
 //!     limits: Limits { drain: std::time::Duration::ZERO, ..Limits::default() },
 //!     clock: Clock::default(),
 //! })
