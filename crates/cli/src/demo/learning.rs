@@ -236,14 +236,12 @@ impl<'a> Course<'a> {
         }
         bar.finish_and_clear();
         self.say("learn", step.name(), started);
-        for Trained { artifact, rows, positives, served, model, important } in all {
-            let digits = |ndcg: Option<f64>| ndcg.map_or_else(|| "?".to_owned(), |ndcg| format!("{ndcg:.3}"));
+        for Trained { artifact, rows, positives, auc, important } in all {
+            let auc = auc.map_or_else(String::new, |auc| format!("AUC {auc:.3}; "));
             print(&self.paint.dim(&format!(
-                "            {artifact}: {} rows, {} positive; nDCG@5 {} as served, {} learned; {}",
+                "            {artifact}: {} rows, {} positive; {auc}{}",
                 count(rows as u64),
                 count(positives as u64),
-                digits(served),
-                digits(model),
                 important.join(", ")
             )));
         }

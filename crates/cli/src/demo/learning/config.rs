@@ -81,7 +81,8 @@ fn text(phase: &Phase) -> Result<String> {
             let explore = Table::from_iter([
                 ("kind".to_owned(), Value::from("explore")),
                 ("epsilon".to_owned(), Value::from(phase.explore)),
-                ("pool".to_owned(), Value::from(60)),
+                // All of them: a model that has never seen what is bad does not know it when it meets it.
+                ("pool".to_owned(), Value::from(1_000)),
             ]);
             let rerankers = recommender.entry("rerankers").or_insert_with(|| Value::Array(Vec::new()));
             rerankers.as_array_mut().context("`rerankers` is a list")?.push(Value::Table(explore));

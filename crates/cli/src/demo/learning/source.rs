@@ -103,7 +103,7 @@ pub(crate) enum Step {
 }
 
 /// What both kinds of forest have in common: small steps, until people of the validation part gain nothing any more.
-const TREES: &str = "n_estimators = 600, early_stopping_rounds = 40, learning_rate = 0.05, max_depth = 5, \
+const TREES: &str = "n_estimators = 400, early_stopping_rounds = 30, learning_rate = 0.08, max_depth = 5, \
      subsample = 0.7, colsample_bytree = 0.7";
 
 impl Step {

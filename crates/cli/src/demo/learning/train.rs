@@ -13,9 +13,8 @@ pub(crate) struct Trained {
     pub(crate) artifact: String,
     pub(crate) rows: usize,
     pub(crate) positives: usize,
-    /// nDCG@5 on people of the validation part: of what was served, and of the model.
-    pub(crate) served: Option<f64>,
-    pub(crate) model: Option<f64>,
+    /// Area under the curve on people of the validation part, whom it did not learn from.
+    pub(crate) auc: Option<f64>,
     /// What mattered most to it.
     pub(crate) important: Vec<String>,
 }
@@ -66,7 +65,7 @@ pub(crate) async fn train(_: &Path, _: &Path, source: &Source, spec: PathBuf) ->
 fn learn(data: &Path, set: &Path, spec: &Path) -> Result<Trained> {
     use recommend_artifacts::{ArtifactStore, Part};
     use recommend_training::dataset::Dataset;
-    use recommend_training::evaluate::{self, Evaluation, Options};
+    use recommend_training::evaluate::Options;
     use recommend_training::spec::Spec;
     use recommend_training::trainers::Silent;
 
@@ -78,10 +77,6 @@ fn learn(data: &Path, set: &Path, spec: &Path) -> Result<Trained> {
     let version = store.publish(&learned.draft)?;
     store.promote(&spec.name, &version)?;
 
-    let ndcg = |evaluation: &Evaluation| evaluation.figures.get("ndcg@5").map(|figure| figure.value);
-    let parts = rows.split(&spec.split)?;
-    let served = evaluate::served(&parts.validation)
-        .map(|scores| Evaluation::of("as served", &parts.validation, scores, false, &options));
     let mut important: Vec<_> = learned.draft.importances.iter().collect();
     important.sort_by(|a, b| b.share.total_cmp(&a.share));
     let important = important.iter().take(4).map(|one| format!("{} {:.0} %", one.feature, one.share * 100.0));
@@ -89,8 +84,11 @@ fn learn(data: &Path, set: &Path, spec: &Path) -> Result<Trained> {
         artifact: format!("{}@{version}", spec.name),
         rows: rows.len(),
         positives: rows.positives(),
-        served: served.as_ref().and_then(ndcg),
-        model: learned.evaluations.get(&Part::Validation).and_then(ndcg),
+        auc: learned
+            .evaluations
+            .get(&Part::Validation)
+            .and_then(|evaluation| evaluation.figures.get("auc"))
+            .map(|figure| figure.value),
         important: important.collect(),
     })
 }
