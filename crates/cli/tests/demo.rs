@@ -65,11 +65,9 @@ fn people_of_other_workspaces_judge_and_the_table_says_what_they_clicked() {
             (&same["control"], &same["treatment"]),
             (&"hand-tuned".into(), &"hand-tuned-again".into())
         );
-        // One in twenty such intervals leaves zero out: what must not be is a difference that chance hardly makes.
-        assert!(
-            same["low"].as_f64() < same["high"].as_f64() && same["p_value"].as_f64() > Some(1e-4),
-            "{same}"
-        );
+        // One in twenty intervals of one look leaves zero out; the sequential test holds for all looks together.
+        assert!(same["low"].as_f64() < same["high"].as_f64(), "{same}");
+        assert!(same["always_p_value"].as_f64() > Some(0.05), "{same}");
         assert!(
             best["lift"].as_f64() > Some(0.0) && best["users"].as_u64() >= same["users"].as_u64(),
             "{best}"
