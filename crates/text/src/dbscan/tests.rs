@@ -46,6 +46,25 @@ proptest! {
         prop_assert_eq!(dbscan.labels(&rows), naive::labels(&distances, &ones, eps, min_samples));
     }
 
+    /// Rows longer than a sketch is wide, and columns that share its places.
+    #[test]
+    fn long_rows_of_many_columns_have_the_labels_of_the_naive_algorithm(
+        shapes in prop::collection::vec(prop::collection::vec((0_u32..5_000, 0.05_f64..3.0), 1..60), 1..6),
+        noise in prop::collection::vec((any::<prop::sample::Index>(), 0_u32..5_000, 0.0_f64..4.0), 1..25),
+        eps in 0.01_f64..1.1,
+        min_samples in 1_usize..8,
+    ) {
+        let mut rows = Rows::new(5_000);
+        for (shape, column, value) in &noise {
+            let shape = &shapes[shape.index(shapes.len())];
+            rows.push(shape.iter().copied().chain([(*column, *value)])).unwrap();
+        }
+        let distances = naive::distances(&rows, Metric::Cosine);
+        prop_assume!(!is_tie(&distances, eps));
+        let labels = Dbscan::new(eps, min_samples).unwrap().labels(&rows);
+        prop_assert_eq!(labels, naive::labels(&distances, &vec![1.0; rows.len()], eps, min_samples));
+    }
+
     #[test]
     fn weighted_labels_are_those_of_the_naive_algorithm(
         rows in rows(6, 40),
@@ -100,4 +119,26 @@ fn settings_that_make_no_sense_are_refused() {
 #[test]
 fn no_rows_have_no_labels() {
     assert!(Dbscan::new(0.3, 1).unwrap().labels(&Rows::new(0)).is_empty());
+}
+
+/// A point beside a cluster that met more neighbours than it remembers, none of which made it a core.
+#[test]
+fn a_border_with_more_neighbours_than_are_remembered_finds_its_cluster() {
+    let mut rows = Rows::new(3);
+    // Two fans of rows that all differ a little, and one row between them that reaches part of each.
+    let fan = |rows: &mut Rows, column: u32| {
+        for at in 0..60 {
+            rows.push([(column, 1.0), (2, 0.01 * f64::from(at))]).unwrap();
+        }
+    };
+    fan(&mut rows, 0);
+    rows.push([(0, 0.9), (1, 0.4), (2, 0.9)]).unwrap();
+    fan(&mut rows, 1);
+    let distances = naive::distances(&rows, Metric::Cosine);
+    let near = |eps: f64| distances[60].iter().filter(|distance| **distance <= eps).count();
+    let eps = 0.2;
+    assert!((REMEMBERED + 2..55).contains(&near(eps)), "{}", near(eps));
+    let labels = Dbscan::new(eps, 55).unwrap().labels(&rows);
+    assert_eq!(labels, naive::labels(&distances, &vec![1.0; rows.len()], eps, 55));
+    assert_ne!(labels[60], NOISE);
 }
