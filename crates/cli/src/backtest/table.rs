@@ -51,9 +51,12 @@ pub(super) fn show(args: &BacktestArgs, result: &BacktestResult, history: &Histo
     for (at, _) in places.iter().enumerate().filter(|(_, place)| cutoffs.contains(&place.k)) {
         text.push('\n');
         text.push_str(&cutoff(result, at, args.test.seed, paint));
-        text.push_str("\n\n");
-        text.push_str(&comparisons(result, at, places[at].k, paint));
         text.push('\n');
+        if result.evaluations.len() > 1 {
+            text.push('\n');
+            text.push_str(&comparisons(result, at, places[at].k, paint));
+            text.push('\n');
+        }
     }
     text.trim_end().to_owned()
 }
