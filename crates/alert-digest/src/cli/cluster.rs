@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use recommend_text::Language;
@@ -124,6 +125,10 @@ impl Arguments {
 /// # Errors
 /// When the input cannot be read, an option makes no sense, or the output cannot be written.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    ensure!(
+        arguments.eps.is_none() || matches!(arguments.algorithm, Choice::Dbscan),
+        "--eps is DBSCAN's, HDBSCAN has no radius: leave it out; --min-samples says how dense a cluster is"
+    );
     let messages = arguments.input.read(&arguments.file)?;
     #[cfg(feature = "summaries")]
     let summarizer = arguments.summaries.client()?;
