@@ -35,7 +35,6 @@ pub fn knee_eps(rows: &Rows, which: &[u32], min_samples: usize) -> Result<Option
         index.neighbours(
             point,
             &mut scratch,
-            |_| false,
             |_| true,
             |other| {
                 near.push((points.distance(points.product(&spread, other), point, other), weights[other]));

@@ -4,16 +4,23 @@
 //! terms of all rows into one order, the most frequent first. The first terms of a row whose part of it is shorter than
 //! its bound can't reach the bound alone (Cauchy and Schwarz), so near rows must share one of their *other* terms, and only
 //! those go into the index: the rare ones. That is prefix filtering with the ℓ² bound, after Bayardo, Ma, Srikant
-//! (*Scaling up all pairs similarity search*, 2007) and Anastasiu, Karypis (*L2AP*, 2014). What the index proposes is
-//! then computed, in double precision and in the order of the columns, so the answer is that of a full scan.
+//! (*Scaling up all pairs similarity search*, 2007) and Anastasiu, Karypis (*L2AP*, 2014). Two rows that are met at their
+//! rarest common term share nothing behind it, so the product of their parts up to there must reach t as well. What is left
+//! is computed, in double precision and in the order of the columns, so the answer is that of a full scan.
 //!
 //! Memory is linear in what is stored; no list of neighbours is kept.
 
+mod crowds;
 mod points;
+mod question;
 mod sketch;
 
+pub(crate) use crowds::{Crowds, Group, Runs};
 pub(crate) use points::{Points, Samples};
-use sketch::{Sketch, Spread};
+pub(crate) use question::Scratch;
+use sketch::Sketch;
+
+use crate::Metric;
 
 /// What can be asked for neighbours.
 #[derive(Debug)]
@@ -21,31 +28,18 @@ pub(crate) struct Index<'a> {
     points: &'a Points,
     eps: f64,
     sketch: Option<Sketch>,
-    /// By column: where its list begins in `listed`.
+    /// By list: where it begins in `listed`. There is one per column, and one of points that may be near others with which
+    /// they share nothing.
     lists: Vec<u32>,
     listed: Vec<u32>,
-    /// By point: where its indexed columns begin in `indexed`.
+    /// Beside `listed`: how long the part of the point is up to the list's column.
+    reaches: Vec<f32>,
+    /// By point: where its lists begin in `indexed`; that of its rarest column comes last.
     spans: Vec<u32>,
     indexed: Vec<u32>,
-    /// Points that may be near others with which they share nothing.
-    anywhere: Vec<u32>,
-    is_anywhere: Vec<bool>,
+    /// Beside `indexed`: how long the part of the point is up to there.
+    parts: Vec<f32>,
 }
-
-/// Room for one asker.
-#[derive(Debug)]
-pub(crate) struct Scratch {
-    /// The asking point, spread over all columns.
-    spread: Vec<f64>,
-    /// The same for the sketch.
-    rough: Spread,
-    /// By point: the number of the last question that met it.
-    met: Vec<u32>,
-    question: u32,
-}
-
-/// What stands for a column in the list of points that may be near others with which they share nothing.
-pub(crate) const ANYWHERE: u32 = u32::MAX;
 
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,21 +61,21 @@ impl<'a> Index<'a> {
             points,
             eps,
             sketch: Sketch::new(points, points.metric(), eps),
-            lists: vec![0; rows.columns() + 1],
+            lists: vec![0; rows.columns() + 2],
             listed: Vec::new(),
+            reaches: Vec::new(),
             spans: Vec::with_capacity(rows.len() + 1),
             indexed: Vec::new(),
-            anywhere: Vec::new(),
-            is_anywhere: vec![false; rows.len()],
+            parts: Vec::new(),
         };
+        let anywhere = rows.columns() as u32;
         index.spans.push(0);
         let mut order = Vec::new();
         for at in 0..rows.len() {
             let (columns, values) = rows.row(at);
             let bound = points.bound(at, eps);
             if bound <= 0.0 {
-                index.anywhere.push(at as u32);
-                index.is_anywhere[at] = true;
+                index.push(anywhere, f32::INFINITY);
             }
             order.clear();
             order.extend(columns.iter().zip(values));
@@ -92,109 +86,100 @@ impl<'a> Index<'a> {
             for (column, value) in &order {
                 square += **value * **value;
                 if square >= enough {
-                    index.indexed.push(**column);
-                    index.lists[**column as usize + 1] += 1;
+                    let part = match points.metric() {
+                        Metric::Cosine => square.sqrt() as f32 + ROUNDING,
+                        // Rows of any length: how long a neighbour's part must be depends on its length.
+                        Metric::Euclidean => f32::INFINITY,
+                    };
+                    index.push(**column, part);
                 }
             }
             index.spans.push(index.indexed.len() as u32);
         }
-        for column in 0..rows.columns() {
-            index.lists[column + 1] += index.lists[column];
+        for list in 0..=rows.columns() {
+            index.lists[list + 1] += index.lists[list];
         }
-        let mut next = index.lists.clone();
-        index.listed = vec![0; index.indexed.len()];
-        for at in 0..rows.len() {
-            let span = index.spans[at] as usize..index.spans[at + 1] as usize;
-            for column in &index.indexed[span] {
-                let place = &mut next[*column as usize];
-                index.listed[*place as usize] = at as u32;
-                *place += 1;
-            }
-        }
+        index.fill(0..rows.len() as u32);
         index
     }
 
-    pub(crate) fn scratch(&self) -> Scratch {
-        let rows = self.points.rows();
-        Scratch {
-            spread: vec![0.0; rows.columns()],
-            rough: Spread::new(),
-            met: vec![0; rows.len()],
-            question: 0,
+    fn push(&mut self, list: u32, part: f32) {
+        self.indexed.push(list);
+        self.parts.push(part);
+        self.lists[list as usize + 1] += 1;
+    }
+
+    /// Puts points into their lists in this order; it has each once.
+    pub(crate) fn fill(&mut self, order: impl Iterator<Item = u32>) {
+        let mut next = self.lists.clone();
+        self.listed.resize(self.indexed.len(), 0);
+        self.reaches.resize(self.indexed.len(), 0.0);
+        for point in order {
+            let span = self.spans[point as usize] as usize..self.spans[point as usize + 1] as usize;
+            for (list, part) in self.indexed[span.clone()].iter().zip(&self.parts[span]) {
+                let place = &mut next[*list as usize];
+                self.listed[*place as usize] = point;
+                self.reaches[*place as usize] = *part;
+                *place += 1;
+            }
         }
     }
 
-    /// The columns under which a point can be found.
-    fn columns_of(&self, point: usize) -> &[u32] {
-        &self.indexed[self.spans[point] as usize..self.spans[point + 1] as usize]
+    /// How many lists there are.
+    pub(crate) fn lists(&self) -> usize {
+        self.lists.len() - 1
     }
 
-    /// The lists in which a point is, those of its rarest columns first.
-    pub(crate) fn lists_of(&self, point: usize) -> impl Iterator<Item = u32> + '_ {
-        self.columns_of(point).iter().rev().copied().chain(self.is_anywhere[point].then_some(ANYWHERE))
+    /// The lists in which a point is, those of its rarest columns first, each with how long the part of a neighbour must be
+    /// that is met there for the first time.
+    pub(crate) fn lists_of(&self, point: usize) -> impl Iterator<Item = (u32, f32)> + '_ {
+        let span = self.spans[point] as usize..self.spans[point + 1] as usize;
+        let least = (1.0 - self.eps) as f32 - ROUNDING;
+        let both = self.indexed[span.clone()].iter().zip(&self.parts[span]).rev();
+        both.map(move |(list, part)| (*list, least / part - ROUNDING))
     }
 
-    /// The points that can be found under a column or [`ANYWHERE`], ascending.
-    pub(crate) fn list(&self, column: u32) -> &[u32] {
-        if column == ANYWHERE {
-            return &self.anywhere;
-        }
-        &self.listed[self.lists[column as usize] as usize..self.lists[column as usize + 1] as usize]
+    /// The points that can be found in a list, in the order in which they were filled in.
+    pub(crate) fn list(&self, list: u32) -> &[u32] {
+        &self.listed[self.lists[list as usize] as usize..self.lists[list as usize + 1] as usize]
+    }
+
+    /// Beside [`Index::list`]: how long the part of each point is up to there.
+    pub(crate) fn reaches(&self, list: u32) -> &[f32] {
+        &self.reaches[self.lists[list as usize] as usize..self.lists[list as usize + 1] as usize]
     }
 
     /// Calls `each` with the neighbours of a point other than itself, of those that `wanted` wants, in no special order.
     ///
-    /// `wanted` is asked before the distance is computed, `skip` before a column's list is read: what it skips is not asked for.
+    /// `wanted` is asked before the distance is computed.
     pub(crate) fn neighbours(
         &self,
         point: usize,
         scratch: &mut Scratch,
-        skip: impl Fn(u32) -> bool,
         mut wanted: impl FnMut(usize) -> bool,
         mut each: impl FnMut(usize) -> Next,
     ) {
-        let (columns, values) = self.points.rows().row(point);
-        scratch.question += 1;
-        scratch.met[point] = scratch.question;
-        let Scratch { spread, rough, met, question } = scratch;
-        for (column, value) in columns.iter().zip(values) {
-            spread[*column as usize] = *value;
-        }
-        rough.set(columns, values);
-        let mut propose = |other: u32| {
-            let met = &mut met[other as usize];
-            if *met == *question {
-                return Next::On;
-            }
-            *met = *question;
-            let other = other as usize;
-            let may_be_near =
-                |other| self.sketch.as_ref().is_none_or(|sketch| sketch.may_be_near(rough, other));
-            if wanted(other) && may_be_near(other) && self.points.near(point, spread, other, self.eps) {
-                each(other)
-            } else {
-                Next::On
-            }
-        };
-        let mut ask = || {
-            for list in self.lists_of(point).filter(|list| !skip(*list)) {
-                for other in self.list(list) {
-                    if propose(*other) == Next::Stop {
+        self.ask(point, scratch, |question| {
+            for (list, least) in self.lists_of(point) {
+                for (other, reach) in self.list(list).iter().zip(self.reaches(list)) {
+                    if *reach >= least
+                        && question.meets(*other)
+                        && wanted(*other as usize)
+                        && question.is_near(*other)
+                        && each(*other as usize) == Next::Stop
+                    {
                         return;
                     }
                 }
             }
-        };
-        ask();
-        for column in columns {
-            spread[*column as usize] = 0.0;
-        }
-        rough.clear(columns);
+        });
     }
 }
 
 /// Bounds are computed in floating point: they are loosened by more than it can lose.
 const SLACK: f64 = 1e-9;
+/// The same for single precision.
+const ROUNDING: f32 = 1e-5;
 
 #[cfg(test)]
 mod tests;

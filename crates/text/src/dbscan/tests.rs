@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::search::REMEMBERED;
 use super::*;
 
 /// Rows of few columns, some equal, some empty; values that are no round numbers, so that no distance is a tie.
@@ -141,4 +142,58 @@ fn a_border_with_more_neighbours_than_are_remembered_finds_its_cluster() {
     let labels = Dbscan::new(eps, 55).unwrap().labels(&rows);
     assert_eq!(labels, naive::labels(&distances, &vec![1.0; rows.len()], eps, 55));
     assert_ne!(labels[60], NOISE);
+}
+
+/// Rows of a few templates with numbers in them: hundreds of neighbours in crowds, and strangers that share a word with them.
+fn templates() -> impl Strategy<Value = Rows> {
+    const WORDS: u32 = 24;
+    const NUMBERS: u32 = 40;
+    let template = prop::collection::btree_set(0..WORDS, 2..7);
+    let numbers = prop::collection::vec(0..NUMBERS, 0..4);
+    let weights = prop::collection::vec(0.5_f64..2.5, (WORDS + NUMBERS) as usize);
+    let line = (any::<prop::sample::Index>(), numbers);
+    (prop::collection::vec(template, 2..7), prop::collection::vec(line, 120..320), weights).prop_map(
+        |(templates, lines, weights)| {
+            let mut rows = Rows::new((WORDS + NUMBERS) as usize);
+            for (template, numbers) in lines {
+                let words = templates[template.index(templates.len())].iter().copied();
+                let columns = words.chain(numbers.into_iter().map(|number| WORDS + number));
+                rows.push(columns.map(|column| (column, weights[column as usize]))).unwrap();
+            }
+            rows
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn crowds_have_the_labels_of_the_naive_algorithm(
+        rows in templates(),
+        eps in 0.03_f64..0.7,
+        min_samples in 1_usize..9,
+    ) {
+        let distances = naive::distances(&rows, Metric::Cosine);
+        prop_assume!(!is_tie(&distances, eps));
+        let labels = Dbscan::new(eps, min_samples).unwrap().labels(&rows);
+        prop_assert_eq!(labels, naive::labels(&distances, &vec![1.0; rows.len()], eps, min_samples));
+    }
+}
+
+/// Two templates with a word in common: nobody of one is compared with the other's thousand.
+#[test]
+fn a_stranger_asks_crowds_and_not_their_members() {
+    let mut rows = Rows::new(1010);
+    for at in 0..2000_u32 {
+        let words: &[u32] = if at % 2 == 0 { &[1000, 1001, 1002, 1003] } else { &[1003, 1004, 1005, 1006] };
+        rows.push(words.iter().map(|word| (*word, 1.0)).chain([(at / 2, 0.4)])).unwrap();
+    }
+    let points = Points::gathered(Samples::of(&rows), Metric::Cosine);
+    let mut search = Search::new(&points, 0.3, 5.0, false);
+    search.find_crowds();
+    assert_eq!(search.crowds().len(), 2);
+    assert!((0..points.len()).all(|point| search.asks_crowds_first(point)));
+    let labels = Dbscan::new(0.3, 5).unwrap().labels(&rows);
+    assert!(labels.iter().enumerate().all(|(at, label)| *label == at as i32 % 2));
 }

@@ -30,7 +30,7 @@ proptest! {
         let mut scratch = index.scratch();
         for point in 0..points.len() {
             let mut found = Vec::new();
-            index.neighbours(point, &mut scratch, |_| false, |_| true, |other| {
+            index.neighbours(point, &mut scratch, |_| true, |other| {
                 found.push(other);
                 Next::On
             });
