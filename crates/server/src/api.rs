@@ -2,6 +2,7 @@
 
 mod explain;
 mod interleave;
+mod list;
 mod recommend;
 mod shadow;
 mod write;
@@ -13,9 +14,7 @@ use recommend_core::Clock;
 use recommend_events::EventLog;
 use recommend_monitoring::{LogTotals, Metrics};
 use recommend_stores::Stores;
-use tonic::Status;
 
-use crate::proto;
 use crate::serving::Serving;
 
 pub(crate) use recommend::answer;
@@ -44,28 +43,5 @@ impl Api {
             files: stats.parquet_files,
             errors: stats.errors,
         });
-    }
-
-    pub(crate) fn list_recommenders(
-        &self,
-        _: &proto::ListRecommendersRequest,
-    ) -> Result<proto::ListRecommendersResponse, Status> {
-        use recommend_core::Stage;
-        let serving = self.serving.load();
-        let recommenders = serving.recommenders().map(|served| {
-            let recommender = &served.recommender;
-            let names = |stage| recommender.components(stage).iter().map(ToString::to_string).collect();
-            proto::Recommender {
-                corpus: recommender.corpus().to_string(),
-                source: recommender.source().to_string(),
-                model_version: recommender.model_version().to_owned(),
-                fetchers: names(Stage::Fetch),
-                filters: names(Stage::Filter),
-                rerankers: names(Stage::Rerank),
-                features: recommender.schema().names().iter().map(ToString::to_string).collect(),
-                schema: format!("{:016x}", recommender.schema().hash()),
-            }
-        });
-        Ok(proto::ListRecommendersResponse { recommenders: recommenders.collect() })
     }
 }

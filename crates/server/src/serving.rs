@@ -17,7 +17,8 @@ use rustc_hash::FxHashMap;
 use tonic::Status;
 
 use crate::config::{
-    BuiltRecommender, Config, ConfigErrors, Donor, Pipelines, RecommenderConfig, ServerConfig,
+    BuiltRecommender, Config, ConfigErrors, Donor, ExperimentConfig, Pipelines, RecommenderConfig,
+    ServerConfig,
 };
 
 pub(crate) use place::{Arm, Place, Route, Trial};
@@ -224,6 +225,19 @@ impl Serving {
     /// The recommenders in the order of the file.
     pub(crate) fn recommenders(&self) -> impl Iterator<Item = &Arc<Served>> {
         self.places.iter().map(|place| &place.base)
+    }
+
+    /// The experiments on a recommender in the order of the file, each with the models of its variants and then of its shadows.
+    pub(crate) fn experiments(
+        &self,
+        corpus: &Name,
+        source: &Name,
+    ) -> impl Iterator<Item = (&ExperimentConfig, Vec<&str>)> {
+        let all = self.config.experiments.iter().zip(&self.pipelines.of);
+        let on = all.filter(move |(on, _)| on.corpus == *corpus && on.source == *source);
+        on.map(|(experiment, (variants, shadows))| {
+            (experiment, variants.iter().chain(shadows).map(|at| self.model(*at)).collect())
+        })
     }
 
     /// The name of a pipeline, for messages.

@@ -8,6 +8,7 @@ mod common;
 mod experiments;
 mod full_disk;
 mod json;
+mod listing;
 mod proxy;
 mod python;
 mod redis_faults;
