@@ -236,7 +236,8 @@ fn ranking(report: &mut Report, work: &Path, peers: &Value) -> Result<()> {
             report.figure(kind, "nDCG@10", found);
         }
         if kind == "logistic-regression" {
-            let options = recommend_training::evaluate::Options::default();
+            // Peers divide the average precision by all that is relevant, whatever the cut-off: one that cuts nothing is compared.
+            let options = recommend_training::evaluate::Options { cutoffs: vec![5, 10, 1000], seed: 0 };
             let found = recommend_training::evaluate::Evaluation::of(kind, &test, &scores, true, &options);
             let metrics: serde_json::Map<_, _> =
                 found.figures.iter().map(|(name, figure)| (name.clone(), json!(figure.value))).collect();

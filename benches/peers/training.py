@@ -149,7 +149,7 @@ def check():
             run[f"q{query}"] = {f"d{row - rows[0]:04}": float(scores[row]) - 1e-9 * (row - rows[0]) for row in rows}
     names = {"ndcg@10": "ndcg_burges@10", "ndcg@5": "ndcg_burges@5", "mrr": "mrr",
              "precision@5": "precision@5", "precision@10": "precision@10",
-             "recall@5": "recall@5", "recall@10": "recall@10"}
+             "recall@5": "recall@5", "recall@10": "recall@10", "map@1000": "map"}
     found = evaluate(Qrels(qrels), Run(run), list(names.values()), make_comparable=False)
     theirs |= {name: float(found[peer]) for name, peer in names.items()}
     worst = 0.0
