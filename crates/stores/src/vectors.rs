@@ -9,8 +9,11 @@ mod codes;
 pub mod contract;
 mod durable;
 mod embedded;
+mod embedding;
 mod graph;
 mod kernels;
+mod mean;
+mod means;
 mod rows;
 mod scan;
 mod space;
@@ -18,11 +21,13 @@ mod space;
 mod tests;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use recommend_core::{Name, TenantId};
 
 pub use embedded::{EmbeddedVectors, GraphOptions, VectorOptions};
+pub use mean::Mean;
 
 /// Why vectors could not be written or searched.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +61,14 @@ pub enum VectorError {
     /// The dimension is out of range.
     #[error("vectors of {0} numbers; choose 1 to {MAX_DIMENSION}")]
     Shape(usize),
+    /// Rounding would eat what one message adds to a mean of many.
+    #[error("running means need an embedding that keeps f32; {0} does not: write them into another one")]
+    Imprecise(Name),
+    /// The store holds vectors as they were written.
+    #[error(
+        "the vector store of {0} cannot add to the means that it holds; compute them anew, or use the embedded store"
+    )]
+    NoRunningMeans(Name),
     /// The disk, or the server behind the store.
     #[error(transparent)]
     Store(#[from] crate::StoreError),
@@ -172,6 +185,18 @@ pub enum Probe {
     Sum(Side, Vec<(u64, f32)>),
 }
 
+/// What becomes of the mean that an id has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// Another takes its place.
+    Anew,
+    /// It goes on with what the other one is of. A vector that was written as it is, and is no mean, is replaced.
+    Onto {
+        /// After how long a vector weighs half of one that is new; `None` for ever as much.
+        half_life: Option<Duration>,
+    },
+}
+
 /// Which vectors a search may find.
 #[derive(Clone, Copy, Default)]
 pub enum Among<'a> {
@@ -249,6 +274,24 @@ pub trait VectorStore: Send + Sync {
     /// [`VectorError::Unknown`], [`VectorError::Dimension`] or [`VectorError::NotComparable`], and then none is written;
     /// otherwise when the store cannot be written.
     async fn upsert(&self, place: &Place, vectors: &[(u64, Vec<f32>)]) -> Result<(), VectorError>;
+
+    /// Writes running means as vectors, and what is needed to go on with them. Those of one call are written together, and
+    /// calls that come at the same time all count. When it returns they are durable, and searches find them.
+    ///
+    /// A store that only holds vectors does so with [`Fold::Anew`] alone.
+    ///
+    /// # Errors
+    /// [`VectorError::Unknown`], [`VectorError::Dimension`], [`VectorError::NotComparable`], [`VectorError::Imprecise`] or
+    /// [`VectorError::NoRunningMeans`], and then none is written; otherwise when the store cannot be written.
+    async fn fold(&self, place: &Place, fold: Fold, means: Vec<(u64, Mean)>) -> Result<(), VectorError> {
+        match fold {
+            Fold::Anew => {
+                let vectors: Vec<_> = means.iter().map(|(id, mean)| (*id, mean.vector())).collect();
+                self.upsert(place, &vectors).await
+            }
+            Fold::Onto { .. } => Err(VectorError::NoRunningMeans(place.embedding.clone())),
+        }
+    }
 
     /// Removes vectors; those that are not there are no error.
     ///

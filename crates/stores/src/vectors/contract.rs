@@ -9,12 +9,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod means;
+
 use std::collections::HashSet;
 use std::future::Future;
 
 use recommend_core::{Name, TenantId};
 
 use super::{Among, Comparison, Near, Place, Precision, Probe, Shape, VectorError, VectorStore};
+
+pub use means::means;
 
 const TENANT: TenantId = TenantId(1);
 

@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use recommend_core::{Name, TenantId};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
+use super::means::{Kept, KeptOf};
 use super::{Comparison, Place, Precision, Shape, Side};
 use crate::StoreError;
 
@@ -18,7 +19,10 @@ const SHAPES: TableDefinition<'_, (u64, &str), &[u8]> = TableDefinition::new("sh
 /// (tenant, embedding, side, id) → numbers.
 const VECTORS: TableDefinition<'_, (u64, &str, u8, u64), &[u8]> = TableDefinition::new("vectors");
 
-/// The first byte of every shape: the layout of both tables.
+/// (tenant, embedding, side, id) → what the vector is the mean of; not in files of before there were running means.
+const MEANS: TableDefinition<'_, (u64, &str, u8, u64), &[u8]> = TableDefinition::new("means");
+
+/// The first byte of every shape: the layout of its table and of the vectors.
 const FORMAT: u8 = 1;
 
 /// The file in the store's folder.
@@ -36,10 +40,12 @@ pub(crate) struct Disk {
 pub(crate) enum Found<'a> {
     Shape(TenantId, Name, Shape),
     Vector(TenantId, &'a str, Side, u64, Vec<f32>),
+    Mean(TenantId, &'a str, Side, u64, Kept),
 }
 
 impl Disk {
-    /// Opens the file in `folder`, or makes one, and calls `each` with what is in it, shapes first.
+    /// Opens the file in `folder`, or makes one, and calls `each` with what is in it: shapes, then vectors, then
+    /// what they are the means of.
     pub(crate) fn open(folder: &Path, mut each: impl FnMut(Found<'_>)) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
         let io = |source| StoreError::Io { doing: "making the folder", path: folder.to_path_buf(), source };
@@ -56,9 +62,10 @@ impl Disk {
         })?;
         let disk = Disk { path: path.clone(), database: Arc::new(RwLock::new(Some(database))) };
         disk.write(|transaction| {
-            // Both tables are there from the first time on.
+            // All tables are there from the first time on.
             transaction.open_table(SHAPES)?;
             transaction.open_table(VECTORS)?;
+            transaction.open_table(MEANS)?;
             Ok(())
         })?;
         let reading = |error: redb::Error| failed("reading", &path, error);
@@ -87,11 +94,21 @@ impl Disk {
             let found = shapes.binary_search_by(|((t, e), _)| (*t, e.as_str()).cmp(&(tenant, embedding)));
             let shape = found.ok().map(|at| shapes[at].1);
             let vector = shape.and_then(|shape| decoded(shape, value.value()));
-            let side = [Side::User, Side::Entity].into_iter().find(|known| number(*known) == side);
-            let (Some(vector), Some(side)) = (vector, side) else {
+            let (Some(vector), Some(side)) = (vector, side_of(side)) else {
                 return Err(damaged(format!("the vector {id} of {embedding:?} does not fit its embedding")));
             };
             each(Found::Vector(TenantId(tenant), embedding, side, id, vector));
+        }
+        let table = transaction.open_table(MEANS).map_err(|error| reading(error.into()))?;
+        for row in table.iter().map_err(|error| reading(error.into()))? {
+            let (key, value) = row.map_err(|error| reading(error.into()))?;
+            let (tenant, embedding, side, id) = key.value();
+            let (Some(kept), Some(side)) = (Kept::read(value.value()), side_of(side)) else {
+                return Err(damaged(format!(
+                    "the mean {id} of {embedding:?} is of another program or format"
+                )));
+            };
+            each(Found::Mean(TenantId(tenant), embedding, side, id, kept));
         }
         drop((table, transaction));
         drop(open);
@@ -127,16 +144,25 @@ impl Disk {
         })
     }
 
+    /// Writes vectors, and with them what some of them are now the means of, or that they are none.
     pub(crate) fn upsert(
         &self,
         place: &Place,
         shape: Shape,
         vectors: &[(u64, Vec<f32>)],
+        kept: &[KeptOf],
     ) -> Result<(), StoreError> {
         self.write(|transaction| {
             let mut table = transaction.open_table(VECTORS)?;
             for (id, vector) in vectors {
                 table.insert(key(place, *id), encoded(shape, vector).as_slice())?;
+            }
+            let mut means = transaction.open_table(MEANS)?;
+            for (id, kept) in kept {
+                match kept {
+                    Some(kept) => means.insert(key(place, *id), kept.bytes().as_slice())?,
+                    None => means.remove(key(place, *id))?,
+                };
             }
             Ok(())
         })
@@ -145,8 +171,10 @@ impl Disk {
     pub(crate) fn delete(&self, place: &Place, ids: &[u64]) -> Result<(), StoreError> {
         self.write(|transaction| {
             let mut table = transaction.open_table(VECTORS)?;
+            let mut means = transaction.open_table(MEANS)?;
             for id in ids {
                 table.remove(key(place, *id))?;
+                means.remove(key(place, *id))?;
             }
             Ok(())
         })
@@ -169,6 +197,10 @@ fn number(side: Side) -> u8 {
         Side::User => 0,
         Side::Entity => 1,
     }
+}
+
+fn side_of(byte: u8) -> Option<Side> {
+    [Side::User, Side::Entity].into_iter().find(|known| number(*known) == byte)
 }
 
 fn key(place: &Place, id: u64) -> (u64, &str, u8, u64) {

@@ -4,15 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use recommend_core::{Name, TenantId};
 use rustc_hash::FxHashMap;
 
 use super::durable::{Disk, Found};
+use super::embedding::Embedding;
 pub use super::graph::GraphOptions;
+use super::means::{check, folded};
 use super::space::{Space, vector};
 use super::{
-    Among, EmbeddingSummary, MAX_DIMENSION, Near, Place, Probe, Shape, Side, VectorError, VectorStore,
+    Among, EmbeddingSummary, Fold, MAX_DIMENSION, Mean, Near, Place, Probe, Shape, VectorError, VectorStore,
 };
 use crate::StoreError;
 
@@ -28,29 +30,6 @@ pub struct VectorOptions {
 impl Default for VectorOptions {
     fn default() -> Self {
         VectorOptions { scan_up_to: 50_000, graph: GraphOptions::default() }
-    }
-}
-
-/// The two sides of an embedding.
-struct Embedding {
-    shape: Shape,
-    users: Arc<Space>,
-    entities: Arc<Space>,
-    /// Whoever writes, so that memory and disk see writes in one order.
-    writing: Mutex<()>,
-}
-
-impl Embedding {
-    fn new(shape: Shape, options: VectorOptions) -> Self {
-        let space = || Arc::new(Space::new(shape, options));
-        Embedding { shape, users: space(), entities: space(), writing: Mutex::new(()) }
-    }
-
-    fn side(&self, side: Side) -> &Arc<Space> {
-        match side {
-            Side::User => &self.users,
-            Side::Entity => &self.entities,
-        }
     }
 }
 
@@ -112,6 +91,13 @@ impl EmbeddedVectors {
                     loading.take(embedding.side(side), id, vector);
                 }
             }
+            Found::Mean(tenant, name, side, id, kept) => {
+                let embeddings = vectors.embeddings.get_mut();
+                let known = Name::new(name).ok().and_then(|name| embeddings.get(&(tenant, name)));
+                if let Some(embedding) = known {
+                    embedding.writing.lock().insert((side, id), kept);
+                }
+            }
         })?;
         loading.put();
         vectors.disk = Some(disk);
@@ -136,6 +122,17 @@ impl EmbeddedVectors {
     fn embedding(&self, tenant: TenantId, name: &Name) -> Result<Arc<Embedding>, VectorError> {
         let embeddings = self.embeddings.read();
         embeddings.get(&(tenant, name.clone())).cloned().ok_or_else(|| VectorError::Unknown(name.clone()))
+    }
+
+    /// Runs what writes: where it keeps no request waiting if it waits for the disk, and at once in memory.
+    async fn change(
+        &self,
+        work: impl FnOnce(Option<&Disk>) -> Result<(), VectorError> + Send + 'static,
+    ) -> Result<(), VectorError> {
+        match self.disk.clone() {
+            Some(disk) => blocking(move || work(Some(&disk))).await,
+            None => work(None),
+        }
     }
 
     /// The vector of a probe, and the side that is searched.
@@ -229,39 +226,35 @@ impl VectorStore for EmbeddedVectors {
     async fn upsert(&self, place: &Place, vectors: &[(u64, Vec<f32>)]) -> Result<(), VectorError> {
         let embedding = self.embedding(place.tenant, &place.embedding)?;
         vectors.iter().try_for_each(|(_, vector)| fits(place, embedding.shape, vector))?;
-        if let Some(id) = embedding.side(place.side).incomparable(vectors) {
-            return Err(VectorError::NotComparable(*id));
-        }
-        let Some(disk) = self.disk.clone() else {
-            let _writing = embedding.writing.lock();
-            embedding.side(place.side).upsert(vectors);
-            return Ok(());
-        };
         let (place, vectors) = (place.clone(), vectors.to_vec());
-        blocking(move || {
-            let _writing = embedding.writing.lock();
-            disk.upsert(&place, embedding.shape, &vectors)?;
-            embedding.side(place.side).upsert(&vectors);
-            Ok(())
+        self.change(move |disk| {
+            let mut known = embedding.writing.lock();
+            // They are no means any more.
+            let means =
+                |(id, _): &(u64, Vec<f32>)| known.contains_key(&(place.side, *id)).then_some((*id, None));
+            let kept: Vec<_> = vectors.iter().filter_map(means).collect();
+            embedding.write(disk, &place, &vectors, &kept, &mut known)
+        })
+        .await
+    }
+
+    async fn fold(&self, place: &Place, fold: Fold, means: Vec<(u64, Mean)>) -> Result<(), VectorError> {
+        let embedding = self.embedding(place.tenant, &place.embedding)?;
+        check(place, embedding.shape, &means)?;
+        let place = place.clone();
+        self.change(move |disk| {
+            let mut known = embedding.writing.lock();
+            let space = embedding.side(place.side);
+            let (vectors, kept) = folded(embedding.shape, place.side, space, &known, fold, &means);
+            embedding.write(disk, &place, &vectors, &kept, &mut known)
         })
         .await
     }
 
     async fn delete(&self, place: &Place, ids: &[u64]) -> Result<(), VectorError> {
         let embedding = self.embedding(place.tenant, &place.embedding)?;
-        let Some(disk) = self.disk.clone() else {
-            let _writing = embedding.writing.lock();
-            embedding.side(place.side).delete(ids);
-            return Ok(());
-        };
         let (place, ids) = (place.clone(), ids.to_vec());
-        blocking(move || {
-            let _writing = embedding.writing.lock();
-            disk.delete(&place, &ids)?;
-            embedding.side(place.side).delete(&ids);
-            Ok(())
-        })
-        .await
+        self.change(move |disk| embedding.remove(disk, &place, &ids)).await
     }
 
     async fn nearest(

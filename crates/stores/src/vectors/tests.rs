@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recommend_core::{Name, TenantId};
+use recommend_core::{Name, TenantId, Timestamp};
 
 use super::embedded::GraphOptions;
 use super::*;
@@ -35,6 +35,46 @@ async fn on_disk_it_keeps_the_contract() {
         EmbeddedVectors::open(&folder.path().join(number.to_string()), VectorOptions::default()).unwrap()
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn running_means_keep_the_contract() {
+    contract::means(|| async { EmbeddedVectors::in_memory(VectorOptions::default()) }).await;
+    let folder = tempfile::tempdir().unwrap();
+    let number = std::sync::atomic::AtomicUsize::new(0);
+    contract::means(|| async {
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        EmbeddedVectors::open(&folder.path().join(number.to_string()), with_a_graph()).unwrap()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mean_goes_on_after_opening_again() {
+    let (folder, tenant) = (tempfile::tempdir().unwrap(), TenantId(1));
+    let all = Fold::Onto { half_life: None };
+    for comparison in [Comparison::Cosine, Comparison::Dot] {
+        let embedding = Name::literal(if comparison == Comparison::Dot { "dot" } else { "cosine" });
+        let place = Place::entities(tenant, &embedding);
+        let shape = Shape { dimension: 2, comparison, precision: Precision::F32 };
+        let mut weighed = 0.0;
+        for opened in 0..5 {
+            let store = EmbeddedVectors::open(folder.path(), VectorOptions::default()).unwrap();
+            store.define(tenant, &embedding, shape).await.unwrap();
+            for (vector, times) in [([2.0, 0.0], 3), ([0.0, 2.0], 1)] {
+                for time in 0..times {
+                    let mean = Mean::of(vector.to_vec(), Timestamp(opened * 100 + time));
+                    store.fold(&place, all, vec![(1, mean)]).await.unwrap();
+                }
+            }
+            weighed += 4.0;
+            let axis = Probe::Vector(vec![1.0, 0.0]);
+            let found = store.similarities(&place, &axis, &[1]).await.unwrap()[0];
+            let expected = if comparison == Comparison::Dot { 1.5 } else { 0.948_683_3 };
+            assert!((found - expected).abs() < 1e-5, "{comparison:?} after {weighed}: {found}");
+            store.close().await.unwrap();
+        }
+    }
 }
 
 fn place() -> Place {
