@@ -56,6 +56,7 @@ $(VENV)/.stamp: tests/python/requirements.txt
 	@touch $@
 
 include make/embeddings.mk
+include make/text_model.mk
 include make/training.mk
 include make/xgboost.mk
 include make/demo.mk

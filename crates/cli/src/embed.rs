@@ -1,10 +1,12 @@
-//! `recommend embed`: learns vectors of users and entities from interactions, and loads them into the vector store.
+//! `recommend embed`: learns vectors of users and entities from interactions or from what they write, and loads them into
+//! the vector store.
 
 mod args;
 mod artifact;
 mod data;
 mod fit;
 mod load;
+mod text;
 
 use anyhow::{Context, Result};
 
@@ -22,6 +24,7 @@ use crate::render::{Paint, count, print, table};
 pub(crate) async fn run(args: EmbedArgs) -> Result<Exit> {
     let (method, args) = match args.command {
         EmbedCommand::Load(args) => return load::run(args).await,
+        EmbedCommand::Text(args) => return text::run(*args).await,
         EmbedCommand::Als(args) => (Method::Als(args.settings()?), args.train),
         EmbedCommand::Ease(args) => (Method::Ease { lambda: args.lambda, items: args.items }, args.train),
         EmbedCommand::ItemCosine(args) => (Method::ItemCosine, args.train),

@@ -1,4 +1,5 @@
-//! Retrieval models that are learned from interactions alone: who did something with what, and nothing else.
+//! Retrieval models that are learned from interactions alone: who did something with what, and nothing else. And, with the
+//! feature `text`, vectors of what people write, in `text`.
 //!
 //! Items and users are numbers from 0 here. Who they are, and which interactions count, is the caller's business.
 
@@ -9,6 +10,8 @@ pub mod ease;
 pub mod neighbours;
 pub mod sparse;
 pub mod spectral;
+#[cfg(feature = "text")]
+pub mod text;
 pub mod users;
 
 pub use als::Als;

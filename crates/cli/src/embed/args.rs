@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use recommend_core::{Name, duration};
 use recommend_embeddings::als::{AlsSettings, Confidence, Solver};
 
+use super::text::TextArgs;
 use crate::backtest::args::InputArgs;
 use crate::exit::Usage;
 
@@ -16,8 +17,9 @@ pub(crate) const HELP: &str = "\
 als          implicit matrix factorisation (Hu, Koren and Volinsky 2008): the most general, for any number of entities
 ease         EASE^R (Steck 2019) in its leading eigenvectors: up to 8,000 entities, often the best of the three
 item-cosine  item cosines in their leading eigenvectors: quick, nothing to tune
+text         what people write, by a model of text; goes into the store at once, and no text is kept
 
-Each writes a folder with manifest.json and vectors.parquet (side, id, vector). `load` puts it into the vector store, where the
+Each of the first three writes a folder with manifest.json and vectors.parquet (side, id, vector). `load` puts it into the vector store, where the
 fetcher `neighbours` and the feature `cosine` find it.
 
 Examples:
@@ -41,6 +43,8 @@ pub(crate) enum EmbedCommand {
     ItemCosine(Box<CosineArgs>),
     /// Put vectors into the vector store
     Load(LoadArgs),
+    /// What people write, by a model of text: one vector for each user and entity, and no text
+    Text(Box<TextArgs>),
 }
 
 /// What all methods share.

@@ -8,6 +8,8 @@ mod events;
 mod export;
 mod messages;
 mod payload;
+#[cfg(feature = "text")]
+mod texts;
 
 use anyhow::Result;
 use recommend_core::{Name, Timestamp};
@@ -22,6 +24,8 @@ use super::time::{TimeRule, TimeUnit};
 use crate::records::{Attribute, EntityRow};
 
 pub(crate) use export::Export;
+#[cfg(feature = "text")]
+pub(crate) use texts::{LeftOut, Said, texts};
 
 /// Reads an export into records.
 ///

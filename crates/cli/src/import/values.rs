@@ -9,7 +9,7 @@ use super::short;
 use super::table::Cell;
 
 /// An id that every row must have.
-pub(super) fn id(field: &str, cell: Cell<'_>) -> Result<String, Fault> {
+pub(crate) fn id(field: &str, cell: Cell<'_>) -> Result<String, Fault> {
     let text = cell.text().ok_or_else(|| Fault::new(field, "is missing"))?;
     if text.len() > MAX_ID_BYTES {
         return Err(Fault::new(
