@@ -14,7 +14,7 @@ use common::{Place, example, shared};
 use recommend_core::{EntityId, IdCodec, Name, Timestamp, UserId};
 use recommend_server::Keys;
 use recommend_stores::{
-    Aggregate, AggregateSpec, IdBatch, OpenOptions, RedisOptions, Scope, Stores, Subject,
+    Aggregate, AggregateSpec, CoInteraction, IdBatch, OpenOptions, RedisOptions, Scope, Stores, Subject,
 };
 use redis_server::{RedisServer, available};
 
@@ -77,6 +77,63 @@ fn bits(stores: &Stores, users: &[String]) -> Vec<u32> {
     all
 }
 
+/// In which windows users in common are counted.
+fn co_interactions() -> Vec<CoInteraction> {
+    let mut wanted = Vec::new();
+    for kinds in [&[][..], &["message"], &["channel_join", "channel_leave"]] {
+        for (window, resolution) in [(24, 1), (60, 1), (9 * 24, 24), (30 * 24, 24)] {
+            let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
+            wanted.push(CoInteraction {
+                corpus: None,
+                kinds: kinds.iter().copied().map(Name::literal).collect(),
+                window: hours(window),
+                resolution: hours(resolution),
+            });
+        }
+    }
+    wanted
+}
+
+/// How many users every channel has in common with one, and with three; as bits, with those channels.
+fn in_common(stores: &Stores) -> Vec<(u32, Vec<EntityId>)> {
+    let corpus = Name::literal("channel");
+    let (tenant, _) = IdBatch::new(stores.codec).tenant("clojurians").unwrap();
+    let entities: Vec<EntityId> = run(stores.interactions.entities(tenant, &corpus)).unwrap().to_vec();
+    let last = run(stores.interactions.describe(tenant)).unwrap().iter().map(|kind| kind.last).max().unwrap();
+    let mut all = Vec::new();
+    for (wanted, later) in co_interactions().iter().zip((0..).step_by(7_654_321)) {
+        let now = Timestamp(last.0 + later);
+        let subject = Subject { tenant, user: UserId(1), corpus: &corpus, entities: &entities, now };
+        for partners in entities.chunks(49).flat_map(|chunk| [&chunk[..1], &chunk[1..4]]) {
+            let mut out = vec![f32::NAN; entities.len()];
+            run(stores.interactions.co_interactions(&subject, partners, wanted, &mut out)).unwrap();
+            all.extend(out.into_iter().zip(&entities).map(|(count, entity)| {
+                (count.to_bits(), partners.iter().chain([entity]).copied().collect::<Vec<_>>())
+            }));
+        }
+    }
+    all
+}
+
+/// How many different users some channels ever had, each at most.
+fn most_users(stores: &Stores, of: &[EntityId]) -> f32 {
+    let corpus = Name::literal("channel");
+    let (tenant, _) = IdBatch::new(stores.codec).tenant("clojurians").unwrap();
+    let spec = AggregateSpec {
+        scope: Scope::Entity,
+        corpus: None,
+        kinds: Vec::new(),
+        window: None,
+        resolution: None,
+        aggregate: Aggregate::Distinct,
+    };
+    let now = Timestamp(4_000_000_000_000);
+    let subject = Subject { tenant, user: UserId(1), corpus: &corpus, entities: of, now };
+    let mut out = vec![f32::NAN; of.len()];
+    run(stores.interactions.aggregate(&subject, &[spec], &mut out)).unwrap();
+    out.into_iter().fold(0.0, f32::max)
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -118,7 +175,12 @@ fn what_was_counted_live_and_what_is_computed_from_the_log_agree_to_the_last_bit
     record(&server.grpc);
     assert_eq!(server.stop(), 0);
     let live = place.path().join("live");
-    let expected = bits(&embedded(&live), &some);
+    let (expected, common) = {
+        let stores = embedded(&live);
+        (bits(&stores, &some), in_common(&stores))
+    };
+    let shared = common.iter().filter(|(count, _)| f32::from_bits(*count) > 0.0).count();
+    assert!(shared > 1_000, "of {} pairs {shared} have users in common", common.len());
 
     // The stores are lost, the log and the keys are not.
     let restored = place.path().join("restored");
@@ -126,7 +188,11 @@ fn what_was_counted_live_and_what_is_computed_from_the_log_agree_to_the_last_bit
     std::fs::remove_dir_all(restored.join("store")).unwrap();
     let backfill = format!("features backfill --tenant clojurians --people {}", people.display());
     place.run(&format!("{backfill} --data restored")).code(0).says("9,181 written, 0 there already");
-    assert_eq!(bits(&embedded(&restored), &some), expected);
+    {
+        let stores = embedded(&restored);
+        assert_eq!(bits(&stores, &some), expected);
+        assert_eq!(in_common(&stores), common);
+    }
     place.run(&format!("{backfill} --data restored")).code(0).says("0 written, 9,181 there already");
 
     if !available() {
@@ -141,12 +207,15 @@ fn what_was_counted_live_and_what_is_computed_from_the_log_agree_to_the_last_bit
     assert_eq!(server.stop(), 0);
     let in_redis = place.path().join("in-redis");
     let open = |url: &str, data: &Path| run(Stores::redis(codec(data), RedisOptions::at(url))).unwrap();
-    let of_redis = bits(&open(&redis.url(), &in_redis), &some);
+    let ours = open(&redis.url(), &in_redis);
+    let (of_redis, common_in_redis) = (bits(&ours, &some), in_common(&ours));
     place
         .run(&format!("{backfill} --data in-redis --into {}", other.url()))
         .code(0)
         .says("9,181 written, 0 there already");
-    assert_eq!(bits(&open(&other.url(), &in_redis), &some), of_redis, "live and backfilled, both in Redis");
+    let backfilled = open(&other.url(), &in_redis);
+    assert_eq!(bits(&backfilled, &some), of_redis, "live and backfilled, both in Redis");
+    assert_eq!(in_common(&backfilled), common_in_redis, "live and backfilled, both in Redis");
 
     // And those of Redis are those of the embedded stores, but for how many people there were of very many.
     let specs = specs();
@@ -159,6 +228,18 @@ fn what_was_counted_live_and_what_is_computed_from_the_log_agree_to_the_last_bit
         let (expected, got) = (f32::from_bits(*expected), f32::from_bits(*got));
         assert!((expected - got).abs() <= (0.2 * expected).max(0.0), "{spec:?}: {expected} and {got}");
     }
+    // Users in common are exact in Redis too, but among more users of a channel than are held one by one.
+    let (stores, mut exact) = (embedded(&live), 0);
+    for ((expected, of), (got, _)) in common.iter().zip(&common_in_redis) {
+        let (expected, got) = (f32::from_bits(*expected), f32::from_bits(*got));
+        let most = most_users(&stores, of);
+        if most <= 256.0 {
+            assert_eq!(expected, got, "{of:?}");
+            exact += 1;
+        }
+        assert!((expected - got).abs() <= 0.2 * most, "{of:?} of up to {most}: {expected} and {got}");
+    }
+    assert!(exact > common.len() / 10, "{exact} of {}", common.len());
 }
 
 #[test]

@@ -26,6 +26,7 @@ impl Feature {
             What::HourOfWeek(_) => "the share of activity in an hour of the week (UTC), 0 to 1".to_owned(),
             What::Relation(relation) => relation.explained(),
             What::Stored(stored) => stored.explained(),
+            What::CoInteraction(shared) => shared.explained(),
             What::Cosine(cosine) => cosine.explained(),
             What::Affinity(_) => {
                 "interactions between the candidate and other people, each halved in weight per half-life"

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::error::FeatureError;
 use crate::kinds::affinity::Affinity;
 use crate::kinds::attribute::{Attribute, Matches};
+use crate::kinds::co_interaction::CoInteractions;
 use crate::kinds::context::Context;
 use crate::kinds::cosine::Cosine;
 use crate::kinds::hours::HourOfWeek;
@@ -74,6 +75,7 @@ pub(crate) enum What {
     Relation(RelationTo),
     Stored(Stored),
     Affinity(Affinity),
+    CoInteraction(CoInteractions),
     Cosine(Cosine),
 }
 
@@ -110,7 +112,7 @@ pub struct Reads {
 }
 
 /// The kinds that a declaration may have.
-pub(crate) const KINDS: [&str; 14] = [
+pub(crate) const KINDS: [&str; 15] = [
     "attribute",
     "predicate",
     "context",
@@ -124,6 +126,7 @@ pub(crate) const KINDS: [&str; 14] = [
     "relation",
     "stored",
     "affinity",
+    "co-interaction",
     "cosine",
 ];
 
@@ -154,6 +157,7 @@ impl Feature {
             What::Relation(_) => "relation",
             What::Stored(_) => "stored",
             What::Affinity(_) => "affinity",
+            What::CoInteraction(_) => "co-interaction",
             What::Cosine(_) => "cosine",
         }
     }
@@ -171,6 +175,7 @@ impl Feature {
             What::Relation(_) => FeatureScope::Pair,
             What::Stored(stored) => stored.scope,
             What::Affinity(affinity) => affinity.scope(),
+            What::CoInteraction(shared) => shared.scope(),
             What::Cosine(cosine) => cosine.scope(),
         }
     }
@@ -195,6 +200,7 @@ impl Feature {
                 Reads { relations: vec![relation.relation.clone()], ..Reads::default() }
             }
             What::Affinity(affinity) => kinds(&affinity.corpus, &affinity.interactions),
+            What::CoInteraction(shared) => kinds(&shared.corpus, &shared.interactions),
         }
     }
 
@@ -236,6 +242,7 @@ impl Feature {
             What::HourOfWeek(hours) => hours.check(),
             What::Stored(stored) => stored.check(),
             What::Affinity(affinity) => affinity.check(),
+            What::CoInteraction(shared) => shared.check(),
             What::Context(_) | What::Relation(_) | What::Cosine(_) => Ok(()),
         }
     }
@@ -260,6 +267,7 @@ impl What {
             "relation" => What::Relation(settings(table)?),
             "stored" => What::Stored(settings(table)?),
             "affinity" => What::Affinity(settings(table)?),
+            "co-interaction" => What::CoInteraction(settings(table)?),
             "cosine" => What::Cosine(settings(table)?),
             _ => {
                 let hint = match closest(KINDS, &kind) {

@@ -2,6 +2,7 @@
 
 pub mod affinity;
 pub mod attribute;
+pub mod co_interaction;
 pub mod context;
 pub mod cosine;
 pub mod hours;

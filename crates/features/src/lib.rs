@@ -29,6 +29,7 @@
 //! | `relation` | whether the user has a relation to the candidate, since when, how strong | `relation`, `as = "flag"`, `"age"` or `"weight"` |
 //! | `stored` | a value that was put through the API | `scope = "entity"` or `"pair"`, `name` (the feature's own) |
 //! | `affinity` | decayed interactions between the candidate and other people ([`Affinity`]) | `with = "seeds"` or `"user"`, `direction = "both"`, `"from"` or `"to"`, `interactions`, `window = "90d"`, `half_life = "30d"`, `corpus` |
+//! | `co-interaction` | how many users the candidate has in common with what the user was busy with last, or the seeds ([`CoInteractions`]) | `with = "user"` or `"seeds"`, `interactions`, `window = "90d"`, `resolution`, `corpus` |
 //! | `cosine` | how near the candidate is to the user, or the seeds, in an embedding ([`Cosine`]) | `embedding`, `with = "user"` or `"seeds"` |
 //!
 //! Every declaration may have a `default`, which stands in for a missing value, and a `description`. Times are in days. Each
@@ -52,6 +53,7 @@ pub use declarations::Declarations;
 pub use error::{FeatureError, FeatureErrors};
 pub use feature::{Description, Feature, FeatureScope, Reads};
 pub use kinds::affinity::Affinity;
+pub use kinds::co_interaction::CoInteractions;
 pub use kinds::cosine::Cosine;
 pub use kinds::hours::HourOfWeek;
 pub use kinds::interactions::Interactions;

@@ -6,6 +6,7 @@ use recommend_core::{IdCodec, Name, Needs, View};
 use recommend_stores::{StoreError, Stores};
 
 use crate::kinds::affinity::AffinityGroup;
+use crate::kinds::co_interaction::CoInteractionGroup;
 use crate::kinds::cosine::CosineGroup;
 use crate::kinds::hours::HourGroup;
 use crate::kinds::interactions::AggregateGroup;
@@ -69,6 +70,7 @@ pub(crate) struct Planner {
     pub(crate) pair_rows: StoredGroup,
     pub(crate) hours: HourGroup,
     pub(crate) affinities: AffinityGroup,
+    pub(crate) co_interactions: CoInteractionGroup,
     pub(crate) cosines: CosineGroup,
 }
 
@@ -82,6 +84,7 @@ impl Planner {
             pair_rows: StoredGroup::new(true),
             hours: HourGroup::default(),
             affinities: AffinityGroup::default(),
+            co_interactions: CoInteractionGroup::default(),
             cosines: CosineGroup::default(),
         }
     }
@@ -96,12 +99,13 @@ impl Planner {
     }
 
     pub(crate) fn finish(mut self) -> Plan {
-        let groups: [Box<dyn Group>; 6] = [
+        let groups: [Box<dyn Group>; 7] = [
             Box::new(self.aggregates),
             Box::new(self.entity_rows),
             Box::new(self.pair_rows),
             Box::new(self.hours),
             Box::new(self.affinities),
+            Box::new(self.co_interactions),
             Box::new(self.cosines),
         ];
         self.plan.groups.extend(groups.into_iter().filter(|group| !group.columns().is_empty()));

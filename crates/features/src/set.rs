@@ -109,6 +109,7 @@ fn plan_one(
                 What::Relation(relation) => relation.plan(planner, column),
                 What::Stored(stored) => stored.plan(planner, &named, column),
                 What::Affinity(affinity) => planner.affinities.push(affinity, column),
+                What::CoInteraction(shared) => planner.co_interactions.push(shared, column),
                 What::Cosine(cosine) => planner.cosines.push(cosine, column),
             }
             Ok(named)

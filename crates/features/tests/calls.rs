@@ -53,6 +53,16 @@ impl InteractionStore for Watched {
         self.answer()?;
         self.inner.aggregate(subject, specs, out).await
     }
+    async fn co_interactions(
+        &self,
+        subject: &Subject<'_>,
+        partners: &[EntityId],
+        wanted: &CoInteraction,
+        out: &mut [f32],
+    ) -> Result<(), StoreError> {
+        self.answer()?;
+        self.inner.co_interactions(subject, partners, wanted, out).await
+    }
     async fn user_timeline(
         &self,
         tenant: TenantId,
@@ -135,9 +145,12 @@ const ALL: &str = "
     now = { kind = 'hour-of-week' }
     then = { kind = 'hour-of-week', at = 'candidate', smoothing = 2 }
     tie = { kind = 'affinity', with = 'user' }
+    shared = { kind = 'co-interaction', with = 'seeds', window = '9d' }
+    alike = { kind = 'co-interaction', interactions = ['message'] }
     quality = { kind = 'stored', default = 0.5 }
 ";
-const NAMES: [&str; 9] = ["members", "count", "rate", "share", "mine", "now", "then", "tie", "quality"];
+const NAMES: [&str; 11] =
+    ["members", "count", "rate", "share", "mine", "now", "then", "tie", "quality", "shared", "alike"];
 
 #[tokio::test]
 async fn a_request_is_one_call_whatever_the_number_of_candidates_and_equal_aggregates_are_one() {

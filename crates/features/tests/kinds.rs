@@ -204,6 +204,51 @@ async fn affinity_counts_decayed_interactions_in_each_direction() {
 }
 
 #[tokio::test]
+async fn co_interactions_count_the_users_that_two_have_in_common() {
+    let stores = stores();
+    let batch = interactions(
+        TENANT,
+        &[
+            // The seeds 10 and 11, and who did something with them.
+            (1, "channel", 10, "join", 1.0, 1.0),
+            (2, "channel", 10, "message", 2.0, 1.0),
+            (2, "channel", 11, "join", 2.0, 1.0),
+            (3, "channel", 11, "join", 50.0, 1.0),
+            (7, "channel", 10, "join", 3.0, 1.0),
+            // The candidates.
+            (1, "channel", 1, "join", 0.5, 1.0),
+            (1, "channel", 1, "join", 60.0, 1.0),
+            (2, "channel", 1, "message", 0.5, 1.0),
+            (3, "channel", 1, "join", 0.5, 1.0),
+            (9, "channel", 1, "join", 0.5, 1.0),
+            (3, "channel", 2, "join", 50.0, 1.0),
+            (7, "channel", 3, "join", 100.0, 1.0),
+        ],
+    );
+    write(&stores, batch).await;
+    let mut query = query("channel");
+    query.seeds = vec![EntityId(10), EntityId(11), EntityId(10), EntityId(99)];
+    for (text, expected) in [
+        ("with = 'seeds'", [3.0, 1.0, 0.0, 3.0]),
+        ("with = 'seeds', window = '30d'", [2.0, 0.0, 0.0, 3.0]),
+        ("with = 'seeds', window = '1000d'", [3.0, 1.0, 1.0, 3.0]),
+        ("with = 'seeds', interactions = ['message']", [1.0, 0.0, 0.0, 1.0]),
+        ("with = 'seeds', corpus = 'elsewhere'", [0.0; 4]),
+        // The user who asks, 7, has been in 10; and, long ago, in 3.
+        ("with = 'user'", [2.0, 0.0, 0.0, 3.0]),
+        ("window = '1000d'", [2.0, 0.0, 1.0, 3.0]),
+        ("interactions = ['message']", [0.0; 4]),
+    ] {
+        let values =
+            feature(&stores, &query, &format!("kind = 'co-interaction', {text}"), &[1, 2, 3, 10]).await;
+        assert!(same(&values, &expected), "{text}: {values:?}, not {expected:?}");
+    }
+    query.seeds.clear();
+    let values = feature(&stores, &query, "kind = 'co-interaction', with = 'seeds'", &[1, 10]).await;
+    assert_eq!(values, [0.0, 0.0]);
+}
+
+#[tokio::test]
 async fn features_written_in_code_are_those_written_in_toml() {
     let stores = world().await;
     let week = |kind| Interactions::of([kind]).window(days(7)).count();

@@ -65,6 +65,7 @@ mod seen;
 mod staging;
 mod tenant;
 pub(crate) mod timeline;
+mod together;
 
 use std::sync::Arc;
 

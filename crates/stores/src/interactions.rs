@@ -70,15 +70,39 @@ pub struct AggregateSpec {
 impl AggregateSpec {
     /// The window's open beginning as of `now`; `None` is everything that is held.
     pub fn after(&self, now: Timestamp) -> Option<Timestamp> {
-        let after = now.before(self.window?);
-        let step = |resolution: Duration| i64::try_from(resolution.as_millis()).unwrap_or(i64::MAX).max(1);
-        Some(match self.resolution {
-            None => after,
-            Some(resolution) => {
-                let step = step(resolution);
-                Timestamp((after.0.saturating_add(1).div_euclid(step) * step).saturating_sub(1))
-            }
-        })
+        after(now, self.window, self.resolution)
+    }
+}
+
+fn after(now: Timestamp, window: Option<Duration>, resolution: Option<Duration>) -> Option<Timestamp> {
+    let after = now.before(window?);
+    let step = |resolution: Duration| i64::try_from(resolution.as_millis()).unwrap_or(i64::MAX).max(1);
+    Some(match resolution {
+        None => after,
+        Some(resolution) => {
+            let step = step(resolution);
+            Timestamp((after.0.saturating_add(1).div_euclid(step) * step).saturating_sub(1))
+        }
+    })
+}
+
+/// Which interactions make entities go together: those of one user, both in the window.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct CoInteraction {
+    /// In which corpus; `None` is that of the request.
+    pub corpus: Option<Name>,
+    /// Of which kinds; none means all. The two need not be of the same.
+    pub kinds: Vec<Name>,
+    /// As [`AggregateSpec::window`].
+    pub window: Option<Duration>,
+    /// As [`AggregateSpec::resolution`].
+    pub resolution: Option<Duration>,
+}
+
+impl CoInteraction {
+    /// As [`AggregateSpec::after`].
+    pub fn after(&self, now: Timestamp) -> Option<Timestamp> {
+        after(now, self.window, self.resolution)
     }
 }
 
@@ -120,6 +144,20 @@ pub trait InteractionStore: Send + Sync {
         &self,
         subject: &Subject<'_>,
         specs: &[AggregateSpec],
+        out: &mut [f32],
+    ) -> Result<(), StoreError>;
+
+    /// For each of the subject's entities, how many different users did something with it and with any of `partners`, the
+    /// user who asks among them: `out[i]` is for entity `i`. Kept from the interactions as they are recorded, as aggregates
+    /// are; a store that only estimates distinct users of popular entities estimates these too.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or read.
+    async fn co_interactions(
+        &self,
+        subject: &Subject<'_>,
+        partners: &[EntityId],
+        wanted: &CoInteraction,
         out: &mut [f32],
     ) -> Result<(), StoreError>;
 

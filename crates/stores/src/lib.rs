@@ -24,7 +24,7 @@ pub use error::StoreError;
 pub use feature_rows::FeatureRowStore;
 pub use ids::IdBatch;
 pub use interactions::{
-    Aggregate, AggregateSpec, Event, HourScope, InteractionStore, KindSummary, Scope, Subject,
+    Aggregate, AggregateSpec, CoInteraction, Event, HourScope, InteractionStore, KindSummary, Scope, Subject,
 };
 pub use redis::{RedisOptions, RedisSnapshot, RedisStats};
 pub use vectors::{EmbeddedVectors, VectorStore};

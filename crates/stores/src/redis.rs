@@ -41,6 +41,7 @@ mod row;
 mod rows;
 mod stats;
 mod store;
+mod together;
 mod vocabulary;
 mod write;
 

@@ -12,8 +12,11 @@ use super::memory::Memory;
 use super::names::{KindSet, Names};
 use super::tenant::{Corpus, State};
 use super::timeline::{BEGINNING, Entry, Timeline, held, upto};
+use super::together::co_interactions;
 use crate::error::StoreError;
-use crate::interactions::{AggregateSpec, Event, HourScope, InteractionStore, KindSummary, Subject};
+use crate::interactions::{
+    AggregateSpec, CoInteraction, Event, HourScope, InteractionStore, KindSummary, Subject,
+};
 
 /// How many interactions a long read visits before it lets the writer in.
 const BREATH: usize = 20_000;
@@ -29,6 +32,20 @@ impl InteractionStore for Memory {
         match self.tenant(subject.tenant) {
             Some(tenant) => aggregate(&tenant.state.read(), subject, specs, out),
             None => aggregate(&State::default(), subject, specs, out),
+        }
+        Ok(())
+    }
+
+    async fn co_interactions(
+        &self,
+        subject: &Subject<'_>,
+        partners: &[EntityId],
+        wanted: &CoInteraction,
+        out: &mut [f32],
+    ) -> Result<(), StoreError> {
+        match self.tenant(subject.tenant) {
+            Some(tenant) => co_interactions(&tenant.state.read(), subject, partners, wanted, out),
+            None => out.fill(0.0),
         }
         Ok(())
     }

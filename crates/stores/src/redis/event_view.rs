@@ -1,5 +1,7 @@
 //! A row of interactions, laid out for questions: windows by binary search.
 
+pub(crate) mod others;
+
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -185,37 +187,6 @@ impl EventView {
             kind.days.tally(after, now, &mut tally);
         }
         tally
-    }
-
-    /// How many different others there were in several rows together.
-    pub(crate) fn distinct_over<'a>(
-        views: impl Iterator<Item = &'a EventView>,
-        kinds: &[Name],
-        after: Option<i64>,
-        now: i64,
-    ) -> f64 {
-        let from = after.map_or(i64::MIN, |after| after.saturating_add(1).div_euclid(HOUR));
-        let last = now.div_euclid(HOUR);
-        let (mut others, mut sets): (FxHashSet<u64>, Vec<&Actors>) = Default::default();
-        for view in views {
-            let bits = view.kinds(kinds);
-            let inside = |entry: &&Entry| {
-                bits.has(entry.kind) && entry.time <= now && after.is_none_or(|after| entry.time > after)
-            };
-            others.extend(view.recent.iter().filter(inside).map(|entry| entry.other));
-            sets.extend(view.of(bits).map(|kind| &kind.actors));
-        }
-        if sets.iter().any(|set| matches!(set, Actors::Sketch(_))) {
-            return estimate(sets.into_iter(), others.into_iter(), from);
-        }
-        for set in sets {
-            if let Actors::Exact(latest) = set {
-                others.extend(
-                    latest.iter().filter(|(_, hour)| (from..=last).contains(*hour)).map(|(actor, _)| *actor),
-                );
-            }
-        }
-        others.len() as f64
     }
 
     /// How many different others there were in `(after, now]`.

@@ -16,7 +16,7 @@ use crate::embedded::read_interactions::newest_first;
 use crate::embedded::timeline::held;
 use crate::error::StoreError;
 use crate::interactions::{
-    Aggregate, AggregateSpec, Event, HourScope, InteractionStore, KindSummary, Scope, Subject,
+    Aggregate, AggregateSpec, CoInteraction, Event, HourScope, InteractionStore, KindSummary, Scope, Subject,
 };
 
 /// How many users a scan reads at once.
@@ -101,6 +101,16 @@ impl InteractionStore for RedisStore {
             Some(reason) => Err(StoreError::Partial { reason: reason.to_string() }),
             None => Ok(()),
         }
+    }
+
+    async fn co_interactions(
+        &self,
+        subject: &Subject<'_>,
+        partners: &[EntityId],
+        wanted: &CoInteraction,
+        out: &mut [f32],
+    ) -> Result<(), StoreError> {
+        self.shared_users(subject, partners, wanted, out).await
     }
 
     async fn user_timeline(
@@ -331,7 +341,7 @@ impl RedisStore {
     }
 }
 
-fn note(corpora: &parking_lot::RwLock<rustc_hash::FxHashSet<Name>>, corpus: &Name) {
+pub(super) fn note(corpora: &parking_lot::RwLock<rustc_hash::FxHashSet<Name>>, corpus: &Name) {
     if !corpora.read().contains(corpus) {
         corpora.write().insert(corpus.clone());
     }

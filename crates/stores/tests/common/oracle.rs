@@ -8,7 +8,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use recommend_core::{EntityId, Interaction, InteractionId, Name, TenantId, Timestamp, UserId};
 use recommend_stores::{
-    Aggregate, AggregateSpec, Event, HourScope, Scope, Stores, Subject, WriteBatch, WriteOutcome,
+    Aggregate, AggregateSpec, CoInteraction, Event, HourScope, Scope, Stores, Subject, WriteBatch,
+    WriteOutcome,
 };
 
 use super::run;
@@ -144,6 +145,29 @@ impl Oracle {
     }
 }
 
+impl Oracle {
+    /// The users whom an entity and any of the partners have in common.
+    fn shared(
+        &self,
+        subject: &Subject<'_>,
+        partners: &[EntityId],
+        wanted: &CoInteraction,
+        entity: EntityId,
+    ) -> f32 {
+        let corpus = wanted.corpus.as_ref().unwrap_or(subject.corpus);
+        let first = wanted.window.map(|window| {
+            let step = wanted.resolution.map_or(1, |step| step.as_millis() as i64);
+            (subject.now.before(window).0 + 1).div_euclid(step) * step
+        });
+        let users = |of: &[EntityId]| -> BTreeSet<UserId> {
+            let inside = self.window(subject.tenant, corpus, &wanted.kinds, None, subject.now);
+            let inside = inside.filter(|i| first.is_none_or(|first| i.time.0 >= first));
+            inside.filter(|i| of.contains(&i.entity)).map(|i| i.user).collect()
+        };
+        users(&[entity]).intersection(&users(partners)).count() as f32
+    }
+}
+
 fn alike(a: f32, b: f32) -> bool {
     a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-5 * a.abs().max(b.abs()).max(1.0)
 }
@@ -201,6 +225,17 @@ fn check(stores: &Stores, oracle: &Oracle, ask: &Ask) -> Result<(), TestCaseErro
         for (at, spec) in ask.specs.iter().enumerate() {
             let (got, wanted) = (out[row * ask.specs.len() + at], oracle.aggregate(&subject, spec, *entity));
             prop_assert!(alike(got, wanted), "{entity:?} {spec:?}: {got} instead of {wanted}");
+        }
+    }
+    for spec in &ask.specs {
+        let partners = [EntityId(ask.user), EntityId(ask.limit as u64), EntityId(ask.user)];
+        let AggregateSpec { corpus, kinds, window, resolution, .. } = spec.clone();
+        let wanted = CoInteraction { corpus, kinds, window, resolution };
+        let mut shared = vec![-1.0; entities.len()];
+        run(stores.interactions.co_interactions(&subject, &partners, &wanted, &mut shared)).unwrap();
+        for (got, entity) in shared.into_iter().zip(&entities) {
+            let expected = oracle.shared(&subject, &partners, &wanted, *entity);
+            prop_assert!(got == expected, "{entity:?} {partners:?} {wanted:?}: {got} instead of {expected}");
         }
     }
     let since = ask.window.map_or(Timestamp(i64::MIN), |window| ask.now.before(window));
