@@ -121,6 +121,42 @@ fn a_feature_that_never_varies_is_pointed_out() {
 }
 
 #[test]
+fn a_server_lets_a_tenant_have_so_much_and_counts_what_gives_way() {
+    use std::io::{Read, Write};
+    let place = Place::new();
+    let config = "[server]\ndata = \"data\"\n\n[stores]\ninteractions_per_tenant = 1000\n\n[[recommender]]\ncorpus = \
+                  \"channel\"\nsource = \"a\"\nfetchers = [ { kind = \"popular\" } ]\nmodel = { kind = \"linear\", weights = \
+                  { \"popular.score\" = 1.0 } }\n";
+    place.write("small.toml", config);
+    // The popular channel of long ago, and then another one.
+    let start = SystemClock.now().millis() / 1000 - 86_400;
+    let mut text = String::from("user,entity,kind,time\n");
+    for number in 0..2_500 {
+        let channel = u32::from(number >= 1_400) + 1;
+        text.push_str(&format!("U{:08},C{channel:08},message,{}\n", number % 40, start + number));
+    }
+    place.write("events.csv", &text);
+    let server = place.serve("serve --config small.toml");
+    let import = "import interactions events.csv --tenant acme --corpus channel --to";
+    place.run(&format!("{import} {}", server.grpc)).code(0).says("2,500 new");
+    // The writer answers first and tidies up after that.
+    let name = "recommend_store_interactions_dropped_total{reason=\"limit\"} ";
+    let dropped = || {
+        let mut connection = std::net::TcpStream::connect(&server.http).unwrap();
+        write!(connection, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut metrics = String::new();
+        connection.read_to_string(&mut metrics).unwrap();
+        metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse::<f64>().unwrap()
+    };
+    assert!((0..200).any(|_| (1_500.0..=1_600.0).contains(&dropped())), "{}", dropped());
+    let ask =
+        format!("query --tenant acme --corpus channel --source a --user U00000004 --to {}", server.grpc);
+    let answer = place.run(&ask).code(0);
+    assert!(answer.out.contains("C00000002") && !answer.out.contains("C00000001"), "{}", answer.out);
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
 fn every_command_explains_itself() {
     let place = Place::new();
     for command in [

@@ -14,6 +14,17 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// A duration as [`parse`] reads it: `30d`, `1h 30m`.
+pub fn show(duration: Duration) -> String {
+    let (seconds, rest) = (duration.as_secs(), duration.subsec_nanos());
+    match (seconds, rest) {
+        (seconds, 0) if seconds >= 86_400 && seconds.is_multiple_of(86_400) => {
+            format!("{}d", seconds / 86_400)
+        }
+        _ => humantime::format_duration(duration).to_string(),
+    }
+}
+
 /// For `#[serde(with = "recommend_core::duration")]`.
 ///
 /// # Errors
@@ -64,6 +75,11 @@ mod tests {
     fn durations_read_as_people_write_them() {
         assert_eq!(parse("30d"), Ok(Duration::from_secs(30 * 86_400)));
         assert_eq!(parse("250ms"), Ok(Duration::from_millis(250)));
+        for text in ["30d", "1h", "250ms", "1day 1h"] {
+            let duration = parse(text).unwrap();
+            assert_eq!(parse(&show(duration)), Ok(duration), "{text} is shown as {}", show(duration));
+        }
+        assert_eq!(show(Duration::from_secs(90 * 86_400)), "90d");
         assert!(parse("soon").unwrap_err().contains("30d"));
     }
 }

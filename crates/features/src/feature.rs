@@ -1,5 +1,7 @@
 //! One feature's declaration: what it is, what stands in when it is missing, and what it is for.
 
+use std::time::Duration;
+
 use recommend_core::registry::suggest;
 use recommend_core::{Name, error::closest};
 use serde::de::DeserializeOwned;
@@ -201,6 +203,18 @@ impl Feature {
             }
             What::Affinity(affinity) => kinds(&affinity.corpus, &affinity.interactions),
             What::CoInteraction(shared) => kinds(&shared.corpus, &shared.interactions),
+        }
+    }
+
+    /// How far back it looks; `None` when that is all there is, or it looks at no interactions.
+    pub fn window(&self) -> Option<Duration> {
+        match &self.what {
+            What::Aggregate(aggregated) => aggregated.over.window,
+            What::Affinity(affinity) => Some(affinity.window),
+            What::CoInteraction(shared) => shared.window,
+            What::HourOfWeek(hours) => hours.window,
+            What::Ratio(ratio) => ratio.window(),
+            _ => None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use recommend_events::{EventLog, LogError, LogOptions, Pseudonymizer, Recovery};
 use recommend_stores::vectors::VectorOptions;
-use recommend_stores::{EmbeddedVectors, OpenOptions, StoreError, Stores};
+use recommend_stores::{EmbeddedVectors, OpenOptions, Retention, StoreError, Stores};
 
 use crate::config::Config;
 pub use keys::{KEYS_VARIABLE, Keys, KeysError};
@@ -75,8 +75,17 @@ impl Deployment {
     /// # Errors
     /// [`DeploymentError`]; when another process has it open, when its keys are lost, or when it is damaged.
     pub async fn open(folder: &Path, log: &LogOptions) -> Result<Self, DeploymentError> {
+        Deployment::open_embedded(folder, log, Retention::default()).await
+    }
+
+    async fn open_embedded(
+        folder: &Path,
+        log: &LogOptions,
+        retention: Retention,
+    ) -> Result<Self, DeploymentError> {
         let (folder, log) = (folder.to_owned(), log.clone());
-        let open = move || Deployment::open_now(folder, log);
+        let options = OpenOptions { retention, ..OpenOptions::default() };
+        let open = move || Deployment::open_now(folder, log, options);
         // Opening reads everything from disk.
         match tokio::task::spawn_blocking(open).await {
             Ok(opened) => opened,
@@ -91,7 +100,7 @@ impl Deployment {
     /// [`DeploymentError`], also when Redis does not answer or holds data of other keys.
     pub async fn open_for(folder: &Path, config: &Config) -> Result<Self, DeploymentError> {
         let Some(options) = config.stores.redis() else {
-            return Deployment::open(folder, &config.log).await;
+            return Deployment::open_embedded(folder, &config.log, config.stores.bounds()).await;
         };
         let (folder, log) = (folder.to_owned(), config.log.clone());
         let open = move || {
@@ -127,10 +136,10 @@ impl Deployment {
         Ok(Keys::open(&keys, fresh)?)
     }
 
-    fn open_now(folder: PathBuf, options: LogOptions) -> Result<Self, DeploymentError> {
+    fn open_now(folder: PathBuf, options: LogOptions, stores: OpenOptions) -> Result<Self, DeploymentError> {
         let keys = Deployment::keys(&folder)?;
         let (store, log) = (folder.join("store"), folder.join("log"));
-        let (stores, recovered) = Stores::open(&store, keys.codec(), OpenOptions::default())?;
+        let (stores, recovered) = Stores::open(&store, keys.codec(), stores)?;
         let pseudonyms = Pseudonymizer::new(keys.pseudonyms(), &options.people);
         let (log, recovery) = EventLog::open(&log, options, keys.pseudonyms())?;
         Ok(Deployment {

@@ -35,6 +35,7 @@ pub mod proto;
 mod redis_metrics;
 mod registry;
 mod request;
+mod retention_metrics;
 pub mod server;
 mod serving;
 mod status;

@@ -30,6 +30,7 @@ use crate::proto::DESCRIPTORS;
 use crate::proto::catalog_service_server::CatalogServiceServer;
 use crate::proto::recommend_service_server::RecommendServiceServer;
 use crate::redis_metrics::RedisMetrics;
+use crate::retention_metrics::RetentionMetrics;
 use crate::serving::Serving;
 use reload::Reloader;
 
@@ -137,6 +138,10 @@ impl ServerBuilder {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|e| internal(&e))?;
         if let Some(stats) = &deployment.stores.redis {
             let collector = RedisMetrics::new(Arc::clone(stats)).map_err(|e| internal(&e))?;
+            metrics.registry().register(Box::new(collector)).map_err(|e| internal(&e))?;
+        }
+        if let Some(stats) = &deployment.stores.retention {
+            let collector = RetentionMetrics::new(Arc::clone(stats)).map_err(|e| internal(&e))?;
             metrics.registry().register(Box::new(collector)).map_err(|e| internal(&e))?;
         }
         let server = config.server.clone();

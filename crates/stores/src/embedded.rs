@@ -48,6 +48,7 @@ mod disk;
 mod durable;
 pub(crate) mod encode;
 mod export;
+mod forget;
 #[cfg(test)]
 mod full_disk;
 mod hours;
@@ -60,10 +61,12 @@ mod open;
 mod read_catalog;
 mod read_features;
 pub(crate) mod read_interactions;
+mod retention;
 mod rows;
 mod seen;
 mod staging;
 mod tenant;
+mod tidy;
 pub(crate) mod timeline;
 mod together;
 
@@ -77,6 +80,7 @@ use crate::write::Writer;
 use in_memory::InMemoryWriter;
 use memory::Memory;
 pub use open::{OpenOptions, Recovered};
+pub use retention::{Retention, RetentionSnapshot, RetentionStats};
 
 impl Stores {
     /// Stores that forget everything when they are dropped: the embedded engine without its disk.
@@ -120,6 +124,7 @@ impl Stores {
             writer,
             codec,
             redis: None,
+            retention: None,
         }
     }
 }

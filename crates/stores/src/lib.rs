@@ -19,7 +19,7 @@ use std::sync::Arc;
 use recommend_core::IdCodec;
 
 pub use catalog::{Catalog, CorpusSummary};
-pub use embedded::{OpenOptions, Recovered};
+pub use embedded::{OpenOptions, Recovered, Retention, RetentionSnapshot, RetentionStats};
 pub use error::StoreError;
 pub use feature_rows::FeatureRowStore;
 pub use ids::IdBatch;
@@ -47,6 +47,8 @@ pub struct Stores {
     pub codec: IdCodec,
     /// What was asked of Redis and how it went, when the stores are there.
     pub redis: Option<Arc<RedisStats>>,
+    /// What the bounds of tenants made the embedded stores let go of, when they are on disk.
+    pub retention: Option<Arc<RetentionStats>>,
 }
 
 impl Stores {

@@ -79,6 +79,7 @@ impl Stores {
             // Whoever has a folder puts durable ones in their place.
             vectors: Arc::new(crate::EmbeddedVectors::in_memory(crate::vectors::VectorOptions::default())),
             redis: Some(Arc::clone(&store.link.stats)),
+            retention: None,
             writer: store,
             codec,
         })

@@ -83,7 +83,7 @@ impl WriteBatch {
 /// What a write did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WriteOutcome {
-    /// Interactions recorded now.
+    /// Interactions recorded now; and those that are older than what is kept, which are not held.
     pub accepted: usize,
     /// Interactions recorded before under the same id, or twice in the batch.
     pub duplicates: usize,

@@ -39,7 +39,7 @@ pub struct Affinity {
     #[serde(default)]
     pub(crate) interactions: Vec<Name>,
     #[serde(default = "window", with = "recommend_core::duration")]
-    window: Duration,
+    pub(crate) window: Duration,
     #[serde(default = "half_life", with = "recommend_core::duration")]
     half_life: Duration,
 }

@@ -39,7 +39,7 @@ pub struct HourOfWeek {
     #[serde(default)]
     pub(crate) interactions: Vec<Name>,
     #[serde(default, with = "recommend_core::duration::option")]
-    window: Option<Duration>,
+    pub(crate) window: Option<Duration>,
     #[serde(default = "one")]
     smoothing: f32,
 }

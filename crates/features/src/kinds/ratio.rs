@@ -1,5 +1,7 @@
 //! `ratio`: of two aggregates, smoothed so that a little evidence does not make an extreme.
 
+use std::time::Duration;
+
 use recommend_core::Name;
 use serde::Deserialize;
 
@@ -35,6 +37,17 @@ struct Settings {
     prior: f32,
     #[serde(default)]
     strength: f32,
+}
+
+impl Ratio {
+    /// How far back what is declared in place looks; what is named says so itself.
+    pub(crate) fn window(&self) -> Option<Duration> {
+        let windows = [&self.numerator, &self.denominator].map(|operand| match operand {
+            Operand::Named(_) => None,
+            Operand::Inline(feature) => feature.window(),
+        });
+        windows.into_iter().flatten().max()
+    }
 }
 
 impl Operand {

@@ -1,6 +1,6 @@
 //! The section `[features]`: declared once, wanted by any number of recommenders.
 
-use recommend_core::Name;
+use recommend_core::{Name, duration};
 use recommend_features::{Declarations, Feature, FeatureError, FeatureErrors, FeatureSet};
 use recommend_stores::Stores;
 
@@ -51,6 +51,19 @@ impl Config {
     /// Plans every declared feature, so that one that nobody wants yet is checked too.
     pub(super) fn check_features(&self, stores: &Stores, errors: &mut Vec<ConfigError>) {
         let names: Vec<&Name> = self.declared.iter().map(|feature| &feature.name).collect();
+        for feature in &self.declared {
+            let window = self.features.get(feature.name.as_str()).and_then(Feature::window);
+            if let (Some(window), Some(retention)) = (window, self.stores.retention)
+                && window > retention
+            {
+                let reason = format!(
+                    "looks back {}, and `stores.retention` keeps interactions for {}; shorten the window or keep them longer",
+                    duration::show(window),
+                    duration::show(retention)
+                );
+                errors.push(self.error(feature.line, Some(format!("features.{}", feature.name)), reason));
+            }
+        }
         if let Err(FeatureErrors(found)) = FeatureSet::new(stores, &self.features, names, &[]) {
             errors.extend(found.iter().map(|error| self.feature_error(error, None)));
         }

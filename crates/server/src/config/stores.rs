@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use recommend_stores::RedisOptions;
+use recommend_stores::{RedisOptions, Retention};
 use serde::Deserialize;
 
 /// Where the stores are. All keys are optional: without the section they are in the data folder.
@@ -38,9 +38,13 @@ pub struct StoresConfig {
     pub stale: Duration,
     /// Memory for rows in this process, about, in MiB. 64 by default.
     pub cache_mib: u64,
-    /// For how long interactions are kept for features. `400d` by default.
-    #[serde(with = "recommend_core::duration")]
-    pub retention: Duration,
+    /// For how long interactions are kept for features: in Redis `400d` by default; in the data folder for ever by default,
+    /// and otherwise so long before the newest of each tenant. The event log has its own.
+    #[serde(with = "recommend_core::duration::option")]
+    pub retention: Option<Duration>,
+    /// In the data folder: how many interactions a tenant has at most, each in some 110 bytes of memory; beyond it the oldest
+    /// give way. Any number by default.
+    pub interactions_per_tenant: Option<usize>,
     /// For how long an interaction that comes again is recognised by its id. `7d` by default.
     #[serde(with = "recommend_core::duration")]
     pub recognise: Duration,
@@ -72,17 +76,8 @@ pub enum Urls {
 impl Default for StoresConfig {
     fn default() -> Self {
         let url = "redis://127.0.0.1:6379";
-        let RedisOptions {
-            connections,
-            timeout,
-            write_timeout,
-            ttl,
-            stale,
-            cache_bytes,
-            retention,
-            recognise,
-            ..
-        } = RedisOptions::at(url);
+        let RedisOptions { connections, timeout, write_timeout, ttl, stale, cache_bytes, recognise, .. } =
+            RedisOptions::at(url);
         StoresConfig {
             kind: StoresKind::Embedded,
             url: Urls::One(url.to_owned()),
@@ -93,7 +88,8 @@ impl Default for StoresConfig {
             ttl,
             stale,
             cache_mib: cache_bytes >> 20,
-            retention,
+            retention: None,
+            interactions_per_tenant: None,
             recognise,
         }
     }
@@ -107,6 +103,11 @@ impl StoresConfig {
             None => (StoresKind::Redis, url),
         };
         StoresConfig { kind, url: Urls::One(url.to_owned()), ..StoresConfig::default() }
+    }
+
+    /// The bounds of tenants in embedded stores.
+    pub fn bounds(&self) -> Retention {
+        Retention { keep: self.retention, most: self.interactions_per_tenant }
     }
 
     /// The options of the Redis, when there is one.
@@ -128,7 +129,7 @@ impl StoresConfig {
             ttl: self.ttl,
             stale: self.stale,
             cache_bytes: self.cache_mib << 20,
-            retention: self.retention,
+            retention: self.retention.unwrap_or(options.retention),
             recognise: self.recognise,
             ..options
         })
@@ -172,7 +173,14 @@ impl StoresConfig {
         );
         check(self.stale >= self.ttl, "stale", "must be at least `ttl`");
         check((1..=1 << 20).contains(&self.cache_mib), "cache_mib", "must be 1 to 1048576");
-        check(self.retention >= 3600 * second, "retention", "must be at least 1h");
+        let hour = 3600 * second;
+        check(self.retention.is_none_or(|retention| retention >= hour), "retention", "must be at least 1h");
+        let embedded = self.kind == StoresKind::Embedded;
+        check(
+            self.interactions_per_tenant.is_none_or(|most| embedded && most >= 1_000),
+            "interactions_per_tenant",
+            "must be at least 1000, and is of stores of the kind \"embedded\" alone",
+        );
         check(self.recognise >= 60 * second, "recognise", "must be at least 1m");
         problems
     }

@@ -101,6 +101,21 @@ fn mistakes_in_the_text_have_their_line_and_a_fix() {
             "fetchers = [ 5 ]",
             "f.toml:13: recommender channel/channel-browser: `fetchers`: a component is a table",
         ),
+        (
+            "[server]",
+            "[stores]\ninteractions_per_tenant = 5\n[server]",
+            "`stores.interactions_per_tenant` must be at least 1000",
+        ),
+        (
+            "[server]",
+            "[stores]\nretention = \"30d\"\n[features.seen]\nkind = \"count\"\nwindow = \"31d\"\n[server]",
+            "looks back 31d, and `stores.retention` keeps interactions for 30d",
+        ),
+        (
+            "[server]",
+            "[stores]\nretention = \"30d\"\n[features.alike]\nkind = \"co-interaction\"\n[server]",
+            "looks back 90d, and `stores.retention` keeps interactions for 30d",
+        ),
         ("[[recommender]]", "[recommender]", "write `[[recommender]]` with two brackets"),
         ("[[recommender]]", "[[recommender", "f.toml:9: "),
     ];

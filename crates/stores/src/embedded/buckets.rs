@@ -46,6 +46,36 @@ impl HourBuckets {
         }
     }
 
+    /// Lets go of what is at `floor` or before it.
+    pub(crate) fn forget(&mut self, floor: Timestamp) {
+        let cut = floor.0.div_euclid(HOUR_MS);
+        let whole = self.hours.partition_point(|hour| *hour < cut);
+        self.hours.drain(..whole);
+        self.counts.drain(..whole);
+        self.sums.drain(..whole);
+        self.moments.drain(..whole);
+        if self.hours.first() == Some(&cut) {
+            let within = floor.0.rem_euclid(HOUR_MS);
+            let moments = &mut self.moments[0];
+            moments.drain(..moments.partition_point(|moment| i64::from(moment.0) <= within));
+            self.counts[0] = moments.len() as u32;
+            self.sums[0] = moments.iter().map(|moment| f64::from(moment.1)).sum();
+            if moments.is_empty() {
+                self.hours.remove(0);
+                self.counts.remove(0);
+                self.sums.remove(0);
+                self.moments.remove(0);
+            }
+        }
+        self.count = self.moments.iter().map(Vec::len).sum();
+    }
+
+    /// The times in an hour, ascending.
+    pub(crate) fn moments_of(&self, hour: i64) -> impl Iterator<Item = Timestamp> {
+        let moments = self.hours.binary_search(&hour).map_or(&[][..], |at| &self.moments[at]);
+        moments.iter().map(move |moment| Timestamp(hour * HOUR_MS + i64::from(moment.0)))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.count
     }
@@ -118,6 +148,32 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn what_is_forgotten_is_gone_and_the_rest_is_as_if_it_had_never_been(
+            times in proptest::collection::vec(-3 * HOUR_MS..20 * HOUR_MS, 0..200),
+            floor in -4 * HOUR_MS..21 * HOUR_MS,
+        ) {
+            let (mut forgetful, mut only) = (HourBuckets::default(), HourBuckets::default());
+            for time in &times {
+                forgetful.insert(Timestamp(*time), 2.0);
+                if *time > floor {
+                    only.insert(Timestamp(*time), 2.0);
+                }
+            }
+            forgetful.forget(Timestamp(floor));
+            let all = |buckets: &HourBuckets| {
+                let mut all = Vec::new();
+                buckets.visit(None, Timestamp(i64::MAX), |hour, count, sum| all.push((hour, count, sum)));
+                (all, buckets.len(), buckets.span())
+            };
+            prop_assert_eq!(all(&forgetful), all(&only));
+            for hour in -4..21 {
+                let mut expected: Vec<i64> = times.iter().copied().filter(|t| *t > floor && t.div_euclid(HOUR_MS) == hour).collect();
+                expected.sort_unstable();
+                prop_assert_eq!(forgetful.moments_of(hour).map(|t| t.0).collect::<Vec<_>>(), expected);
+            }
+        }
+
         #[test]
         fn a_window_that_cuts_through_hours_holds_what_a_scan_finds(
             times in proptest::collection::vec(-3 * HOUR_MS..20 * HOUR_MS, 0..200),

@@ -2,6 +2,8 @@
 
 use recommend_core::{EntityId, Interaction, Name, Timestamp, UserId, Value};
 
+use super::timeline::held;
+
 /// One change of a tenant's state. Each says the whole new state of what it names, so that applying it needs nothing
 /// else and storing it is one record.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,10 +26,21 @@ pub(crate) enum Change {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Changes {
     pub(crate) list: Vec<Change>,
+    /// How many interactions came that are older than what is kept.
+    pub(crate) late: usize,
 }
 
 impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// How many interactions there are, and the time of the newest.
+    pub(crate) fn interactions(&self) -> (usize, Timestamp) {
+        let times = self.list.iter().filter_map(|change| match change {
+            Change::Interaction(interaction) => Some(held(interaction.time)),
+            _ => None,
+        });
+        times.fold((0, Timestamp(i64::MIN)), |(count, newest), time| (count + 1, newest.max(time)))
     }
 }

@@ -154,6 +154,26 @@ impl Disk {
         read.map_err(|(reason, key)| self.damaged(format!("of the record {key:02x?}: {reason}")))
     }
 
+    /// Calls `each` with the values of those of the keys that are there; an error of its is a damage.
+    pub(crate) fn read(
+        &self,
+        keys: &[Vec<u8>],
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<(), &'static str>,
+    ) -> Result<(), StoreError> {
+        let Some(database) = &self.database else { return Err(self.closed()) };
+        let read = self.caught(|| {
+            let table = database.begin_read()?.open_table(RECORDS)?;
+            for key in keys {
+                let Some(value) = table.get(key.as_slice())? else { continue };
+                if let Err(reason) = each(key, value.value()) {
+                    return Ok(Err((reason, key.clone())));
+                }
+            }
+            Ok(Ok(()))
+        })?;
+        read.map_err(|(reason, key)| self.damaged(format!("of the record {key:02x?}: {reason}")))
+    }
+
     /// After a failure, opens the file again; whether the transaction that failed is in it after all.
     pub(crate) fn recover(&mut self) -> Result<bool, StoreError> {
         if self.database.is_some() {

@@ -1,5 +1,6 @@
 //! The writer with a disk: one thread, many callers, one fsync for all that wait.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,6 +13,7 @@ use super::change::Changes;
 use super::disk::{Committed, Disk};
 use super::encode::encode;
 use super::memory::Memory;
+use super::retention::{Keeper, RetentionStats};
 use super::staging::Staging;
 use crate::error::StoreError;
 use crate::write::{WriteBatch, WriteOutcome, Writer};
@@ -38,17 +40,9 @@ pub(crate) struct DurableWriter {
 }
 
 impl DurableWriter {
-    /// Starts the thread. `queue` batches wait at most, and up to about `group` records share a transaction.
-    pub(crate) fn start(
-        memory: Arc<Memory>,
-        staging: Staging,
-        disk: Disk,
-        folder: &Path,
-        queue: usize,
-        group: usize,
-    ) -> Result<Self, StoreError> {
+    /// Starts the thread. As many batches wait at most, and about as many records share a transaction, as the options say.
+    pub(crate) fn start(work: Work, folder: &Path, queue: usize) -> Result<Self, StoreError> {
         let (sender, receiver) = mpsc::channel(queue.max(1));
-        let work = Work { memory, staging, disk, group, unknown: Vec::new() };
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(|| work.run(receiver));
         let thread = thread.map_err(|source| StoreError::Io {
             doing: "starting the writer of",
@@ -108,25 +102,42 @@ impl Drop for DurableWriter {
 }
 
 /// What the writing thread has.
-struct Work {
-    memory: Arc<Memory>,
-    staging: Staging,
-    disk: Disk,
+pub(crate) struct Work {
+    pub(super) memory: Arc<Memory>,
+    pub(super) staging: Staging,
+    pub(super) disk: Disk,
     group: usize,
+    pub(super) keeper: Keeper,
+    pub(super) stats: Arc<RetentionStats>,
     /// Changes of a transaction that failed in a way that leaves open whether it is on disk.
-    unknown: Vec<(TenantId, Changes)>,
+    unknown: Vec<(TenantId, Changes, Range<u64>)>,
 }
 
 /// A batch that waits for its transaction.
 struct Staged {
     tenant: TenantId,
     changes: Changes,
+    /// The blocks that its interactions are in.
+    blocks: Range<u64>,
     outcome: WriteOutcome,
     answer: oneshot::Sender<Answer>,
 }
 
 impl Work {
+    pub(crate) fn new(
+        memory: Arc<Memory>,
+        staging: Staging,
+        disk: Disk,
+        group: usize,
+        keeper: Keeper,
+        stats: Arc<RetentionStats>,
+    ) -> Self {
+        Work { memory, staging, disk, group, keeper, stats, unknown: Vec::new() }
+    }
+
     fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        // What grew old while nobody had the folder open.
+        self.tidy(self.keeper.tenants());
         let (mut group, mut closing) = (Vec::new(), None);
         while let Some(message) = queue.blocking_recv() {
             let (mut next, mut size) = (Some(message), 0);
@@ -167,10 +178,11 @@ impl Work {
         let (mut records, mut staged) = (Vec::new(), Vec::new());
         let mut next_block = self.disk.head().next_block;
         for Request { tenant, batch, answer } in requests {
-            match self.staging.stage(tenant, batch) {
+            match self.staging.stage(tenant, batch, self.keeper.floor(tenant)) {
                 Ok((changes, outcome)) => {
+                    let first = next_block;
                     encode(tenant, &changes.list, &mut next_block, &mut records);
-                    staged.push(Staged { tenant, changes, outcome, answer });
+                    staged.push(Staged { tenant, changes, blocks: first..next_block, outcome, answer });
                 }
                 // Whoever no longer waits for an answer needs none, here and below.
                 Err(error) => drop(answer.send(Err(error))),
@@ -180,11 +192,17 @@ impl Work {
             if records.is_empty() { Committed::Yes } else { self.disk.commit(&records, next_block) };
         match committed {
             Committed::Yes => {
-                for Staged { tenant, changes, outcome, answer } in staged {
+                let mut tenants = Vec::new();
+                for Staged { tenant, changes, blocks, outcome, answer } in staged {
                     self.memory.apply(tenant, &changes);
+                    self.took(tenant, &changes, blocks);
+                    tenants.push(tenant);
                     drop(answer.send(Ok(outcome)));
                 }
                 self.staging.applied();
+                tenants.sort_unstable();
+                tenants.dedup();
+                self.tidy(tenants);
             }
             Committed::No(error) => {
                 self.staging.discard();
@@ -192,20 +210,27 @@ impl Work {
             }
             Committed::Unknown(error) => {
                 self.staging.discard();
-                for Staged { tenant, changes, answer, .. } in staged {
+                for Staged { tenant, changes, blocks, answer, .. } in staged {
                     drop(answer.send(Err(again(&error))));
-                    self.unknown.push((tenant, changes));
+                    self.unknown.push((tenant, changes, blocks));
                 }
             }
         }
     }
 
+    fn took(&mut self, tenant: TenantId, changes: &Changes, blocks: Range<u64>) {
+        self.stats.late(changes.late);
+        let (count, newest) = changes.interactions();
+        self.keeper.took(tenant, count, newest, blocks);
+    }
+
     /// After a failure, finds out what is on disk, and makes reads see the same.
     fn recover(&mut self) -> Result<(), StoreError> {
         let landed = self.disk.recover()?;
-        for (tenant, changes) in self.unknown.drain(..).filter(|_| landed) {
+        for (tenant, changes, blocks) in std::mem::take(&mut self.unknown).into_iter().filter(|_| landed) {
             self.staging.recover_all(tenant, &changes);
             self.memory.apply(tenant, &changes);
+            self.took(tenant, &changes, blocks);
         }
         Ok(())
     }

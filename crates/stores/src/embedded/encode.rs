@@ -131,6 +131,21 @@ pub(crate) fn attribute(out: &mut Vec<u8>, (name, value): &(Name, Value)) {
     out.extend_from_slice(&bits.to_le_bytes());
 }
 
+/// The key of a block of interactions.
+pub(crate) fn block_key(tenant: TenantId, number: u64) -> Vec<u8> {
+    let mut key = vec![BLOCK];
+    key.extend_from_slice(&tenant.0.to_be_bytes());
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// The number of the block that a key is of, if it is of one.
+pub(crate) fn block_number(key: &[u8]) -> Option<u64> {
+    let (tag, rest) = key.split_first()?;
+    let number = rest.get(8..16)?.try_into().ok()?;
+    (*tag == BLOCK).then(|| u64::from_be_bytes(number))
+}
+
 /// Interactions of one tenant on their way into one value.
 #[derive(Default)]
 struct Block {
@@ -166,9 +181,7 @@ impl Block {
     }
 
     fn finish(self, tenant: TenantId, next_block: &mut u64) -> Record {
-        let mut key = vec![BLOCK];
-        key.extend_from_slice(&tenant.0.to_be_bytes());
-        key.extend_from_slice(&next_block.to_be_bytes());
+        let key = block_key(tenant, *next_block);
         *next_block += 1;
         let value = value(|out| {
             out.push(self.names.len() as u8);

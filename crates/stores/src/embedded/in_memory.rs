@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use recommend_core::{InteractionId, TenantId};
+use recommend_core::{InteractionId, TenantId, Timestamp};
 
 use super::memory::Memory;
 use super::staging::Staging;
@@ -29,7 +29,7 @@ impl InMemoryWriter {
 impl Writer for InMemoryWriter {
     async fn write(&self, tenant: TenantId, batch: WriteBatch) -> Result<WriteOutcome, StoreError> {
         let mut staging = self.staging.lock();
-        let (changes, outcome) = staging.stage(tenant, batch)?;
+        let (changes, outcome) = staging.stage(tenant, batch, Timestamp(i64::MIN))?;
         self.memory.apply(tenant, &changes);
         staging.applied();
         Ok(outcome)

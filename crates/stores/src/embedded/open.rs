@@ -4,15 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use recommend_core::{IdCodec, TenantId};
+use recommend_core::{IdCodec, TenantId, Timestamp};
 
 use super::change::Change;
 use super::decode::decode;
 use super::disk::{Disk, OpenFile};
-use super::durable::DurableWriter;
+use super::durable::{DurableWriter, Work};
+use super::encode::block_number;
 use super::memory::Memory;
+use super::retention::{Keeper, Retention, RetentionStats};
 use super::staging::Staging;
 use super::tenant::Tenant;
+use super::timeline::held;
 use crate::Stores;
 use crate::error::StoreError;
 use crate::vectors::{EmbeddedVectors, VectorOptions};
@@ -26,11 +29,13 @@ pub struct OpenOptions {
     pub group: usize,
     /// How much of the file the engine keeps in memory, in bytes; only writes need it.
     pub cache_bytes: usize,
+    /// For how long, and how many of a tenant, interactions are kept; without bounds by default.
+    pub retention: Retention,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        OpenOptions { queue: 1024, group: 20_000, cache_bytes: 32 << 20 }
+        OpenOptions { queue: 1024, group: 20_000, cache_bytes: 32 << 20, retention: Retention::default() }
     }
 }
 
@@ -106,15 +111,30 @@ impl Stores {
             memory,
             tenant: None,
             found: Recovered::default(),
+            keeper: Keeper::new(options.retention),
         };
-        disk.scan(|key, value| decode(key, value, &mut |tenant, change| loading.take(tenant, &change)))?;
-        let Loading { memory, mut staging, mut found, .. } = loading;
+        disk.scan(|key, value| {
+            let (mut count, mut newest, mut of) = (0, Timestamp(i64::MIN), None);
+            decode(key, value, &mut |tenant, change| {
+                if let Change::Interaction(interaction) = &change {
+                    (count, newest, of) = (count + 1, newest.max(held(interaction.time)), Some(tenant));
+                }
+                loading.take(tenant, &change);
+            })?;
+            if let Some(tenant) = of {
+                loading.keeper.took(tenant, count, newest, block_number(key).into_iter());
+            }
+            Ok(())
+        })?;
+        let Loading { memory, mut staging, mut found, keeper, .. } = loading;
         staging.recovered();
         found.took = started.elapsed();
-        let writer =
-            DurableWriter::start(Arc::clone(&memory), staging, disk, dir, options.queue, options.group)?;
+        let stats = Arc::new(RetentionStats::default());
+        let work = Work::new(Arc::clone(&memory), staging, disk, options.group, keeper, Arc::clone(&stats));
+        let writer = DurableWriter::start(work, dir, options.queue)?;
         let vectors = EmbeddedVectors::open(dir, VectorOptions::default())?;
-        Ok((Stores::of(memory, Arc::new(writer), Arc::new(vectors), codec), found))
+        let stores = Stores::of(memory, Arc::new(writer), Arc::new(vectors), codec);
+        Ok((Stores { retention: Some(stats), ..stores }, found))
     }
 }
 
@@ -125,6 +145,7 @@ struct Loading {
     /// Records of one tenant come together.
     tenant: Option<(TenantId, Arc<Tenant>)>,
     found: Recovered,
+    keeper: Keeper,
 }
 
 impl Loading {

@@ -56,6 +56,16 @@ impl SeenIds {
         }
     }
 
+    /// Removes many at once, and gives their memory back.
+    pub(crate) fn remove_all(&mut self, ids: &[InteractionId]) {
+        let gone: FxHashSet<u128> = ids.iter().map(|id| id.0).collect();
+        for shard in &mut self.0 {
+            shard.sorted.retain(|id| !gone.contains(id));
+            shard.sorted.shrink_to_fit();
+            shard.recent.retain(|id| !gone.contains(id));
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: InteractionId) {
         let shard = self.shard(id);
         if !shard.recent.remove(&id.0)
@@ -118,6 +128,8 @@ mod tests {
         assert!((100_000..200_000).all(|n| !seen.contains(id(n))));
         seen.remove(id(5));
         assert!(!seen.contains(id(5)) && seen.insert(id(5)));
+        seen.remove_all(&(0..60_000).chain(300_000..300_010).map(id).collect::<Vec<_>>());
+        assert!((0..100_000).all(|n| seen.contains(id(n)) == (n >= 60_000)));
         let mut again = SeenIds::default();
         (0..50_000).rev().for_each(|n| again.append(id(n)));
         again.settle();

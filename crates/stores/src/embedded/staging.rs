@@ -14,6 +14,7 @@ use super::memory::Memory;
 use super::names::{MAX_CORPORA, MAX_PER_CORPUS, MAX_RELATION_KINDS, Names};
 use super::seen::SeenIds;
 use super::tenant::{Corpus, State};
+use super::timeline::held as held_time;
 use crate::error::StoreError;
 use crate::write::{EntityPut, FeaturePut, RelationPut, WriteBatch, WriteOutcome};
 
@@ -104,11 +105,19 @@ impl Staging {
         }
     }
 
-    /// Checks a batch and stages what it changes.
+    /// Forgets the ids of interactions that are no longer held.
+    pub(crate) fn forget(&mut self, tenant: TenantId, ids: &[InteractionId]) {
+        if let Some(seen) = self.seen.get_mut(&tenant) {
+            seen.remove_all(ids);
+        }
+    }
+
+    /// Checks a batch and stages what it changes. Interactions at `floor` or before it are acknowledged and not held.
     pub(crate) fn stage(
         &mut self,
         tenant: TenantId,
         batch: WriteBatch,
+        floor: Timestamp,
     ) -> Result<(Changes, WriteOutcome), StoreError> {
         let held = self.memory.tenant_or_new(tenant);
         // Nobody but the writer changes the state, so that a read guard per step sees one and the same.
@@ -130,7 +139,13 @@ impl Staging {
         let seen = self.seen.entry(tenant).or_default();
         let mut outcome = WriteOutcome::default();
         for interaction in interactions {
-            if seen.insert(interaction.id) {
+            if held_time(interaction.time) <= floor {
+                changes.late += 1;
+                match seen.contains(interaction.id) {
+                    true => outcome.duplicates += 1,
+                    false => outcome.accepted += 1,
+                }
+            } else if seen.insert(interaction.id) {
                 outcome.accepted += 1;
                 pending.interactions.push(interaction.id);
                 changes.list.push(Change::Interaction(interaction));

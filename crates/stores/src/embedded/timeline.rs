@@ -113,6 +113,33 @@ impl Timeline {
         }
     }
 
+    /// Lets go of the entries with a key of at most `key`; how many those were.
+    pub(crate) fn forget(&mut self, key: i64) -> usize {
+        let before = self.len();
+        if let Some(Sealed(sealed)) = self.sealed.as_deref_mut() {
+            let whole = sealed.partition_point(|run| run.last().is_some_and(|last| last.key <= key));
+            sealed.drain(..whole);
+            if let Some(first) = sealed.first_mut() {
+                first.drain(..first.partition_point(|entry| entry.key <= key));
+                first.shrink_to_fit();
+            }
+            if sealed.is_empty() {
+                self.sealed = None;
+            }
+        }
+        let old = self.tail.partition_point(|entry| entry.key <= key);
+        if old > 0 {
+            self.tail.drain(..old);
+            self.tail.shrink_to_fit();
+        }
+        let left = self.sealed().iter().map(Vec::len).sum::<usize>() + self.tail.len();
+        self.len = left as u32;
+        if left == 0 {
+            *self = Timeline::default();
+        }
+        before - left
+    }
+
     /// How many entries have a key of at most `key`.
     pub(crate) fn rank(&self, key: i64) -> usize {
         if self.newest <= key {
@@ -218,6 +245,32 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_forgotten_is_gone_and_the_rest_is_as_if_it_had_never_been(
+            times in proptest::collection::vec(0_i64..3_000, 0..4_000),
+            floor in -1_i64..3_001,
+            more in proptest::collection::vec(0_i64..3_000, 0..50),
+        ) {
+            let mut forgetful = timeline(&times);
+            let mut only = Timeline::default();
+            for (at, time) in times.iter().enumerate().filter(|(_, time)| **time > floor) {
+                only.insert(Entry::new(Timestamp(*time), (at % 3) as u8, at as u32, (at % 5) as f32));
+            }
+            prop_assert_eq!(forgetful.forget(upto(Timestamp(floor))), times.len() - only.len());
+            for (at, time) in more.iter().enumerate() {
+                let entry = Entry::new(Timestamp(*time), 0, at as u32, 1.0);
+                forgetful.insert(entry);
+                only.insert(entry);
+            }
+            let all = |timeline: &Timeline| timeline.runs(BEGINNING, i64::MAX).flatten().copied().collect::<Vec<_>>();
+            prop_assert_eq!(all(&forgetful), all(&only));
+            for time in (0..3_000).step_by(97) {
+                let key = upto(Timestamp(time));
+                prop_assert_eq!(forgetful.rank(key), only.rank(key));
+                prop_assert_eq!(forgetful.newest_upto(key), only.newest_upto(key));
+            }
+        }
+
         #[test]
         fn windows_hold_what_a_scan_finds(
             times in proptest::collection::vec(-50_i64..3_000, 0..6_000),
