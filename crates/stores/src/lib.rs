@@ -4,6 +4,7 @@
 //! Reads are batched and never block on the disk. A write is one [`WriteBatch`] of one tenant; it is durable, whole,
 //! when [`Writer::write`] returns.
 
+mod breaker;
 pub mod catalog;
 pub mod embedded;
 pub mod error;

@@ -27,7 +27,6 @@
 //! event log on the server's disk has every interaction before that, and a backfill brings them back.
 
 mod actors;
-mod breaker;
 mod event_row;
 mod event_view;
 mod facts;

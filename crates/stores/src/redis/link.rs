@@ -10,9 +10,9 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
-use super::breaker::Breaker;
 use super::options::RedisOptions;
 use super::stats::RedisStats;
+use crate::breaker::Breaker;
 use crate::error::StoreError;
 
 /// A script, with the name under which the server knows it once it has run.
