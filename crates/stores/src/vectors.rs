@@ -14,6 +14,10 @@ mod graph;
 mod kernels;
 mod mean;
 mod means;
+#[cfg(feature = "qdrant")]
+pub mod qdrant;
+mod qdrant_options;
+mod remote;
 mod rows;
 mod scan;
 mod space;
@@ -28,6 +32,10 @@ use recommend_core::{Name, TenantId};
 
 pub use embedded::{EmbeddedVectors, GraphOptions, VectorOptions};
 pub use mean::Mean;
+#[cfg(feature = "qdrant")]
+pub use qdrant::QdrantVectors;
+pub use qdrant_options::QdrantOptions;
+pub use remote::RemoteSnapshot;
 
 /// Why vectors could not be written or searched.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +137,20 @@ pub struct Shape {
     pub precision: Precision,
 }
 
+impl Shape {
+    /// A vector as it is compared: of length 1 for cosines. `None` when nothing can be compared to it, or it has another
+    /// dimension.
+    pub(crate) fn comparable(self, vector: &[f32]) -> Option<Vec<f32>> {
+        let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        match self.comparison {
+            _ if !length.is_finite() || vector.len() != self.dimension => None,
+            Comparison::Dot => Some(vector.to_vec()),
+            Comparison::Cosine if length < 1e-30 => None,
+            Comparison::Cosine => Some(vector.iter().map(|x| (f64::from(*x) / length) as f32).collect()),
+        }
+    }
+}
+
 impl std::fmt::Display for Shape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let comparison = match self.comparison {
@@ -141,6 +163,18 @@ impl std::fmt::Display for Shape {
             Precision::I8 => "i8",
         };
         write!(f, "{} numbers, compared by {comparison}, kept as {precision}", self.dimension)
+    }
+}
+
+/// Whether a vector has the numbers of its embedding.
+fn fits(embedding: &Name, shape: Shape, vector: &[f32]) -> Result<(), VectorError> {
+    match vector.len() == shape.dimension {
+        true => Ok(()),
+        false => Err(VectorError::Dimension {
+            embedding: embedding.clone(),
+            dimension: shape.dimension,
+            found: vector.len(),
+        }),
     }
 }
 
@@ -298,6 +332,11 @@ pub trait VectorStore: Send + Sync {
     /// # Errors
     /// [`VectorError::Unknown`], or when the store cannot be written.
     async fn delete(&self, place: &Place, ids: &[u64]) -> Result<(), VectorError>;
+
+    /// What was asked of the server behind the store and how it went; `None` when there is none.
+    fn remote(&self) -> Option<RemoteSnapshot> {
+        None
+    }
 
     /// Finishes the writes under way, takes no more, and lets go of what is open. Searches go on.
     ///

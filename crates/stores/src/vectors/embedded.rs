@@ -15,6 +15,7 @@ use super::means::{check, folded};
 use super::space::{Space, vector};
 use super::{
     Among, EmbeddingSummary, Fold, MAX_DIMENSION, Mean, Near, Place, Probe, Shape, VectorError, VectorStore,
+    fits,
 };
 use crate::StoreError;
 
@@ -139,7 +140,7 @@ impl EmbeddedVectors {
     fn probe(&self, place: &Place, probe: &Probe) -> Result<(Arc<Space>, Option<Vec<f32>>), VectorError> {
         let embedding = self.embedding(place.tenant, &place.embedding)?;
         if let Probe::Vector(vector) = probe {
-            fits(place, embedding.shape, vector)?;
+            fits(&place.embedding, embedding.shape, vector)?;
         }
         let vector = vector(probe, &embedding.users, &embedding.entities);
         Ok((embedding.side(place.side).clone(), vector))
@@ -170,17 +171,6 @@ impl Loading {
             space.upsert(&self.vectors);
         }
         self.vectors.clear();
-    }
-}
-
-fn fits(place: &Place, shape: Shape, vector: &[f32]) -> Result<(), VectorError> {
-    match vector.len() == shape.dimension {
-        true => Ok(()),
-        false => Err(VectorError::Dimension {
-            embedding: place.embedding.clone(),
-            dimension: shape.dimension,
-            found: vector.len(),
-        }),
     }
 }
 
@@ -225,7 +215,7 @@ impl VectorStore for EmbeddedVectors {
 
     async fn upsert(&self, place: &Place, vectors: &[(u64, Vec<f32>)]) -> Result<(), VectorError> {
         let embedding = self.embedding(place.tenant, &place.embedding)?;
-        vectors.iter().try_for_each(|(_, vector)| fits(place, embedding.shape, vector))?;
+        vectors.iter().try_for_each(|(_, vector)| fits(&place.embedding, embedding.shape, vector))?;
         let (place, vectors) = (place.clone(), vectors.to_vec());
         self.change(move |disk| {
             let mut known = embedding.writing.lock();

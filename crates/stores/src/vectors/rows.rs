@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::codes::{Code, Query, decode, encode, width};
 use super::kernels::Isa;
-use super::{Comparison, Precision, Shape};
+use super::{Precision, Shape};
 
 /// Numbers as they are kept beside the codes.
 #[derive(Debug, Clone)]
@@ -71,13 +71,7 @@ impl Rows {
 
     /// The vector as it is compared: of length 1 for cosines. `None` when nothing can be compared to it.
     pub(crate) fn comparable(&self, vector: &[f32]) -> Option<Vec<f32>> {
-        let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
-        match self.shape.comparison {
-            _ if !length.is_finite() || vector.len() != self.shape.dimension => None,
-            Comparison::Dot => Some(vector.to_vec()),
-            Comparison::Cosine if length < 1e-30 => None,
-            Comparison::Cosine => Some(vector.iter().map(|x| (f64::from(*x) / length) as f32).collect()),
-        }
+        self.shape.comparable(vector)
     }
 
     /// What a search needs to know of a vector; `None` as in [`Rows::comparable`].
