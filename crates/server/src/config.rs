@@ -40,6 +40,7 @@ mod reading;
 mod recommender;
 mod server;
 mod stores;
+mod vectors;
 
 use std::path::Path;
 
@@ -55,6 +56,7 @@ pub use recommender::{ComponentConfig, RecommenderConfig};
 pub(crate) use server::MAX_TIMEOUT;
 pub use server::ServerConfig;
 pub use stores::{StoresConfig, StoresKind, Urls};
+pub use vectors::{VectorsConfig, VectorsKind};
 
 use features::DeclaredFeature;
 use reading::{Lines, Node};

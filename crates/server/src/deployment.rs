@@ -1,13 +1,14 @@
 //! A deployment: the data folder with its keys, its stores and its log, opened together.
 
 mod keys;
+mod vectors;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use recommend_events::{EventLog, LogError, LogOptions, Pseudonymizer, Recovery};
 use recommend_stores::vectors::VectorOptions;
-use recommend_stores::{EmbeddedVectors, OpenOptions, Retention, StoreError, Stores};
+use recommend_stores::{EmbeddedVectors, OpenOptions, Retention, StoreError, Stores, VectorStore};
 
 use crate::config::Config;
 pub use keys::{KEYS_VARIABLE, Keys, KeysError};
@@ -93,21 +94,30 @@ impl Deployment {
         }
     }
 
-    /// Opens a data folder with the stores where a configuration has them: in the folder or in Redis. The keys and the log
-    /// are in the folder either way; replicas over one Redis share the keys.
+    /// Opens a data folder with the stores where a configuration has them: in the folder or in Redis, and vectors in the
+    /// folder or in Qdrant. The keys and the log are in the folder either way; replicas over one Redis or Qdrant share the keys.
     ///
     /// # Errors
-    /// [`DeploymentError`], also when Redis does not answer or holds data of other keys.
+    /// [`DeploymentError`], also when Redis does not answer or holds data of other keys, and when Qdrant does not take the
+    /// key. A Qdrant that does not answer is waited for by nobody.
     pub async fn open_for(folder: &Path, config: &Config) -> Result<Self, DeploymentError> {
+        let vectors = vectors::remote(&config.stores.vectors).await?;
         let Some(options) = config.stores.redis() else {
-            return Deployment::open_embedded(folder, &config.log, config.stores.bounds()).await;
+            let mut deployment = Deployment::open_embedded(folder, &config.log, config.stores.bounds()).await?;
+            if let Some(vectors) = vectors {
+                deployment.stores.vectors = vectors;
+            }
+            return Ok(deployment);
         };
         let (folder, log) = (folder.to_owned(), config.log.clone());
         let open = move || {
             let keys = Deployment::keys(&folder)?;
             let pseudonyms = Pseudonymizer::new(keys.pseudonyms(), &log.people);
-            // Vectors are the folder's: each replica has its own, loaded by `recommend embed load`.
-            let vectors = EmbeddedVectors::open(&folder.join("vectors"), VectorOptions::default())?;
+            let vectors: Arc<dyn VectorStore> = match vectors {
+                Some(vectors) => vectors,
+                // The folder's: each replica has its own, loaded by `recommend embed load`.
+                None => Arc::new(EmbeddedVectors::open(&folder.join("vectors"), VectorOptions::default())?),
+            };
             let (log, recovery) = EventLog::open(folder.join("log"), log, keys.pseudonyms())?;
             Ok::<_, DeploymentError>((folder, keys, pseudonyms, log, recovery, vectors))
         };
@@ -117,7 +127,7 @@ impl Deployment {
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
         let stores = match Stores::redis(keys.codec(), options).await {
-            Ok(stores) => Stores { vectors: Arc::new(vectors), ..stores },
+            Ok(stores) => Stores { vectors, ..stores },
             Err(error) => {
                 log.close().await?;
                 return Err(error.into());

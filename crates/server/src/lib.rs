@@ -32,15 +32,17 @@ mod http;
 pub mod limits;
 mod offline;
 pub mod proto;
-mod redis_metrics;
 mod registry;
 mod request;
 mod retention_metrics;
 pub mod server;
 mod serving;
 mod status;
+mod store_metrics;
 
-pub use config::{Config, ConfigError, ConfigErrors, ServerConfig, StoresConfig, StoresKind};
+pub use config::{
+    Config, ConfigError, ConfigErrors, ServerConfig, StoresConfig, StoresKind, VectorsConfig, VectorsKind,
+};
 pub use deployment::{Deployment, DeploymentError, Keys};
 pub use offline::Offline;
 pub use registry::default_registry;

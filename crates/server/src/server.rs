@@ -29,9 +29,9 @@ use crate::limits::MAX_REQUEST_BYTES;
 use crate::proto::DESCRIPTORS;
 use crate::proto::catalog_service_server::CatalogServiceServer;
 use crate::proto::recommend_service_server::RecommendServiceServer;
-use crate::redis_metrics::RedisMetrics;
 use crate::retention_metrics::RetentionMetrics;
 use crate::serving::Serving;
+use crate::store_metrics::StoreMetrics;
 use reload::Reloader;
 
 /// How long a connection may be silent before it is asked whether it lives, and then to answer.
@@ -137,7 +137,12 @@ impl ServerBuilder {
         let internal = |error: &dyn std::fmt::Display| ServerError::Internal(error.to_string());
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION")).map_err(|e| internal(&e))?;
         if let Some(stats) = &deployment.stores.redis {
-            let collector = RedisMetrics::new(Arc::clone(stats)).map_err(|e| internal(&e))?;
+            let collector = StoreMetrics::redis(Arc::clone(stats)).map_err(|e| internal(&e))?;
+            metrics.registry().register(Box::new(collector)).map_err(|e| internal(&e))?;
+        }
+        if deployment.stores.vectors.remote().is_some() {
+            let collector =
+                StoreMetrics::qdrant(Arc::clone(&deployment.stores.vectors)).map_err(|e| internal(&e))?;
             metrics.registry().register(Box::new(collector)).map_err(|e| internal(&e))?;
         }
         if let Some(stats) = &deployment.stores.retention {

@@ -87,7 +87,7 @@ impl<'t> Node<'t> {
                 for (key, reason) in section.problems() {
                     let reason =
                         if key.is_empty() { reason } else { format!("`{}.{key}` {reason}", self.key) };
-                    errors.push(self.lines.at(self.position(&[key]), None, reason));
+                    errors.push(self.lines.at(self.position_of(key), None, reason));
                 }
                 Some(section)
             }
@@ -98,19 +98,23 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Where the first of these words stands in its text, or where it starts.
-    pub(super) fn position(&self, words: &[&str]) -> usize {
-        let extent = self.extent();
-        let text = self.lines.slice(extent.clone());
+    /// Where a key stands, which is given with the tables that it is in: `vectors.url`.
+    fn position_of(&self, key: &str) -> usize {
+        let from = self.extent().start;
+        key.split('.').fold(from, |from, word| self.find(from, word).unwrap_or(from))
+    }
+
+    /// Where a word stands alone in its text, from a position on.
+    fn find(&self, from: usize, word: &str) -> Option<usize> {
+        let text = self.lines.slice(from..self.extent().end);
         let inside =
             |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-        let found = words.iter().filter(|word| !word.is_empty()).find_map(|word| {
-            text.match_indices(word).map(|(at, _)| at).find(|at| {
-                let before = at.checked_sub(1).and_then(|at| text.as_bytes().get(at)).copied();
-                !inside(before) && !inside(text.as_bytes().get(at + word.len()).copied())
-            })
-        });
-        extent.start + found.unwrap_or(0)
+        let alone = |at: &usize| {
+            let before = at.checked_sub(1).and_then(|at| text.as_bytes().get(at)).copied();
+            !inside(before) && !inside(text.as_bytes().get(at + word.len()).copied())
+        };
+        let mut all = text.match_indices(word).map(|(at, _)| at).filter(|_| !word.is_empty());
+        Some(from + all.find(alone)?)
     }
 
     pub(super) fn into_table(self, errors: &mut Vec<ConfigError>) -> Option<DeTable<'t>> {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use recommend_stores::{RedisOptions, Retention};
 use serde::Deserialize;
 
+use super::vectors::VectorsConfig;
+
 /// Where the stores are. All keys are optional: without the section they are in the data folder.
 ///
 /// ```toml
@@ -48,6 +50,8 @@ pub struct StoresConfig {
     /// For how long an interaction that comes again is recognised by its id. `7d` by default.
     #[serde(with = "recommend_core::duration")]
     pub recognise: Duration,
+    /// Where embeddings are: in the data folder by default.
+    pub vectors: VectorsConfig,
 }
 
 /// Where the stores are.
@@ -91,6 +95,7 @@ impl Default for StoresConfig {
             retention: None,
             interactions_per_tenant: None,
             recognise,
+            vectors: VectorsConfig::default(),
         }
     }
 }
@@ -182,6 +187,7 @@ impl StoresConfig {
             "must be at least 1000, and is of stores of the kind \"embedded\" alone",
         );
         check(self.recognise >= 60 * second, "recognise", "must be at least 1m");
+        problems.extend(self.vectors.problems());
         problems
     }
 }

@@ -11,6 +11,8 @@ mod json;
 mod listing;
 mod proxy;
 mod python;
+#[cfg(feature = "qdrant-tests")]
+mod qdrant_faults;
 mod redis_faults;
 #[path = "../../../stores/tests/common/redis_server.rs"]
 mod redis_server;

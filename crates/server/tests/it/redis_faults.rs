@@ -62,7 +62,7 @@ filters = [ "not-archived" ]
 features = [ "popular.score" ]
 model = {{ kind = "linear", weights = {{ clicks = 1.0 }} }}
 "#,
-            proxy.url()
+            proxy.url("redis")
         );
         let config = Config::parse("test.toml", &text).unwrap_or_else(|errors| panic!("{errors}"));
         let deployment = Deployment::open_for(folder.path(), &config).await.unwrap();
