@@ -1,6 +1,7 @@
 //! `recommend stores`: what is done with the stores themselves.
 
 mod migrate;
+mod vectors;
 mod verify;
 
 use anyhow::Result;
@@ -17,7 +18,7 @@ pub(crate) struct StoresArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Copy catalog, features and interactions of a data folder into a Redis or another folder, and compare them
+    /// Copy what a data folder holds into a Redis, a Qdrant (its vectors) or another folder, and compare them
     #[command(after_help = migrate::HELP)]
     Migrate(migrate::MigrateArgs),
 }

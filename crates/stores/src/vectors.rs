@@ -7,6 +7,7 @@
 mod codes;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+mod copy;
 mod durable;
 mod embedded;
 mod embedding;
@@ -30,6 +31,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use recommend_core::{Name, TenantId};
 
+pub use copy::{Copied, copy};
 pub use embedded::{EmbeddedVectors, GraphOptions, VectorOptions};
 pub use mean::Mean;
 #[cfg(feature = "qdrant")]

@@ -1,4 +1,4 @@
-//! `recommend stores migrate`: from a data folder into Redis, or into another folder.
+//! `recommend stores migrate`: from a data folder into Redis, or into another folder; its vectors into Qdrant.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,8 @@ Redis itself (REPLICAOF).
 Examples:
   recommend stores migrate data redis://127.0.0.1:6379
   recommend stores migrate data cluster+redis://10.0.0.1:6379 --shards 64
-  recommend stores migrate data backup";
+  recommend stores migrate data backup
+  recommend stores migrate data http://127.0.0.1:6334     (its vectors alone, into a Qdrant; the key is in QDRANT_API_KEY)";
 
 /// The flags of `recommend stores migrate`.
 #[derive(Debug, Args)]
@@ -34,12 +35,15 @@ pub(crate) struct MigrateArgs {
     /// The data folder to copy from
     #[arg(value_name = "FROM")]
     from: PathBuf,
-    /// Where to: redis://…, cluster+redis://… with one of its nodes, or a data folder
+    /// Where to: redis://…, cluster+redis://… with one of its nodes, a data folder, or http://… of a Qdrant for the vectors
     #[arg(value_name = "TO")]
     to: String,
     /// Into how many parts a tenant's data is cut in Redis [default: 1, or 16 for a cluster]
     #[arg(long, value_name = "N")]
     shards: Option<u32>,
+    /// What the names of collections in Qdrant begin with [default: recommend]
+    #[arg(long, value_name = "NAME")]
+    prefix: Option<String>,
     /// Compare only
     #[arg(long)]
     verify_only: bool,
@@ -49,6 +53,13 @@ pub(crate) struct MigrateArgs {
 const BATCH: usize = 2_000;
 
 pub(super) async fn run(args: MigrateArgs) -> Result<Exit> {
+    if args.to.starts_with("http://") || args.to.starts_with("https://") {
+        return super::vectors::run(&args.from, &args.to, args.prefix, args.verify_only).await;
+    }
+    ensure!(
+        args.prefix.is_none(),
+        "--prefix is for the collections of a Qdrant; give its address, http://…, as TO"
+    );
     let store = args.from.join("store");
     if args.from.to_string_lossy().contains("redis://") {
         bail!(
