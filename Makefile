@@ -65,6 +65,7 @@ include make/text.mk
 include make/models.mk
 include make/backtest.mk
 include make/redis.mk
+include make/qdrant.mk
 include make/experiments.mk
 
 clean: ## remove what was built and what the demo left
