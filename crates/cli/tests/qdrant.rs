@@ -92,6 +92,7 @@ fn a_key_that_is_wrong_is_named_and_not_shown() {
     qdrant.demand_key("s3cret");
     let place = Place::new();
     place.write("recommend.toml", &config(&qdrant.url()));
+    place.write("data/made", "");
     let ran = place.run(&format!("{ASK} recommend.toml")).code(1).says("QDRANT_API_KEY");
     assert!(!ran.err.contains("s3cret") && !ran.out.contains("s3cret"));
 }

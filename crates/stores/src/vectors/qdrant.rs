@@ -295,7 +295,7 @@ impl VectorStore for QdrantVectors {
 
     async fn describe(&self, tenant: TenantId) -> Result<Vec<EmbeddingSummary>, VectorError> {
         let mut all = Vec::new();
-        for (embedding, shape) in self.defined(tenant, None, Within::Write).await? {
+        for (embedding, shape) in self.defined(tenant).await? {
             let count = async |side| {
                 let request = messages::how_many(self.collection(&embedding, shape, side), tenant);
                 match self.link.ask(Within::Write, calls::count, &request).await {

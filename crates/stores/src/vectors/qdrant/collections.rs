@@ -67,20 +67,27 @@ impl QdrantVectors {
         embedding: &Name,
         within: Within,
     ) -> Result<Option<Shape>, VectorError> {
-        Ok(self.defined(tenant, Some(embedding), within).await?.first().map(|(_, shape)| *shape))
+        let request = messages::definition(self.definitions(), tenant, embedding);
+        let found = match self.link.ask(within, calls::get, &request).await {
+            Ok(found) => found.result,
+            // Nobody has defined anything yet.
+            Err(refusal) if refusal.code == Some(Code::NotFound) => return Ok(None),
+            Err(refusal) => return Err(refusal.into()),
+        };
+        let Some(point) = found.first() else { return Ok(None) };
+        match answers::definition(tenant, &point.payload) {
+            Ok((name, shape)) if name == *embedding => Ok(Some(shape)),
+            Ok(_) => Err(self.nonsense("the definition of another embedding")),
+            Err(nonsense) => Err(self.nonsense(&nonsense)),
+        }
     }
 
-    /// The embeddings of a tenant, or the one of a name.
-    pub(super) async fn defined(
-        &self,
-        tenant: TenantId,
-        embedding: Option<&Name>,
-        within: Within,
-    ) -> Result<Vec<(Name, Shape)>, VectorError> {
+    /// The embeddings of a tenant.
+    pub(super) async fn defined(&self, tenant: TenantId) -> Result<Vec<(Name, Shape)>, VectorError> {
         let (mut found, mut from) = (Vec::new(), None);
         loop {
-            let request = messages::definitions(self.definitions(), tenant, embedding, from);
-            let page = match self.link.ask(within, calls::scroll, &request).await {
+            let request = messages::definitions(self.definitions(), tenant, from);
+            let page = match self.link.ask(Within::Write, calls::scroll, &request).await {
                 Ok(page) => page,
                 // Nobody has defined anything yet.
                 Err(refusal) if refusal.code == Some(Code::NotFound) => return Ok(Vec::new()),

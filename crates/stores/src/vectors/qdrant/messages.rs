@@ -211,13 +211,17 @@ pub(super) fn tenants_apart(name: &str) -> CreateFieldIndexCollection {
 pub(super) const OF_DEFINITIONS: Shape =
     Shape { dimension: 1, comparison: Comparison::Dot, precision: Precision::F32 };
 
+/// The number of an embedding's definition: FNV-1a of its name, the same in every process.
+fn hash(embedding: &Name) -> u64 {
+    embedding
+        .as_str()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// What an embedding of a tenant is. Of two who say it at once, the first is right.
 pub(super) fn define(collection: String, tenant: TenantId, embedding: &Name, shape: Shape) -> UpsertPoints {
-    // FNV-1a: the same in every process.
-    let hash = embedding.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mut point = stored(tenant, hash, vec![0.0]);
+    let mut point = stored(tenant, hash(embedding), vec![0.0]);
     point.payload.extend([
         (EMBEDDING.to_owned(), text(embedding.as_str())),
         (DIMENSION.to_owned(), Value { kind: Some(Kind::IntegerValue(shape.dimension as i64)) }),
@@ -228,18 +232,22 @@ pub(super) fn define(collection: String, tenant: TenantId, embedding: &Name, sha
     UpsertPoints { update_mode: mode, ..put(collection, vec![point]) }
 }
 
-/// The definitions of a tenant, or the one of a name, from a point on.
-pub(super) fn definitions(
-    collection: String,
-    tenant: TenantId,
-    embedding: Option<&Name>,
-    from: Option<PointId>,
-) -> ScrollPoints {
-    let mut filter = of_tenant(tenant);
-    filter.must.extend(embedding.map(|name| word(EMBEDDING, name.as_str())));
+/// The definition of an embedding of a tenant. By its point, because a strict Qdrant filters by nothing without an index.
+pub(super) fn definition(collection: String, tenant: TenantId, embedding: &Name) -> GetPoints {
+    GetPoints {
+        collection_name: collection,
+        ids: vec![point(tenant, hash(embedding))],
+        with_payload: Some(true.into()),
+        with_vectors: Some(false.into()),
+        ..GetPoints::default()
+    }
+}
+
+/// The definitions of a tenant, from a point on.
+pub(super) fn definitions(collection: String, tenant: TenantId, from: Option<PointId>) -> ScrollPoints {
     ScrollPoints {
         collection_name: collection,
-        filter: Some(filter),
+        filter: Some(of_tenant(tenant)),
         offset: from,
         limit: Some(256),
         with_payload: Some(true.into()),

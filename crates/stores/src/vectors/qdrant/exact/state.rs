@@ -91,6 +91,10 @@ fn holds(condition: &Condition, id: u128, point: &Point) -> Result<bool, Status>
             let ids: Result<Vec<u128>, Status> = ids.has_id.iter().map(|id| number(Some(id))).collect();
             Ok(ids?.contains(&id))
         }
+        Some(ConditionOneOf::Field(field)) if field.key != "tenant" => {
+            let reason = format!("Index required but not found for \"{}\"", field.key);
+            Err(Status::invalid_argument(reason))
+        }
         Some(ConditionOneOf::Field(field)) => {
             match field.r#match.as_ref().and_then(|wanted| wanted.match_value.as_ref()) {
                 Some(MatchValue::Keyword(wanted)) => Ok(matches!(
