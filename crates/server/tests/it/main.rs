@@ -12,6 +12,8 @@ mod listing;
 mod proxy;
 mod python;
 #[cfg(feature = "qdrant-tests")]
+mod qdrant_cases;
+#[cfg(feature = "qdrant-tests")]
 mod qdrant_faults;
 mod redis_faults;
 #[path = "../../../stores/tests/common/redis_server.rs"]
