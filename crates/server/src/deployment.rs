@@ -103,7 +103,8 @@ impl Deployment {
     pub async fn open_for(folder: &Path, config: &Config) -> Result<Self, DeploymentError> {
         let vectors = vectors::remote(&config.stores.vectors).await?;
         let Some(options) = config.stores.redis() else {
-            let mut deployment = Deployment::open_embedded(folder, &config.log, config.stores.bounds()).await?;
+            let mut deployment =
+                Deployment::open_embedded(folder, &config.log, config.stores.bounds()).await?;
             if let Some(vectors) = vectors {
                 deployment.stores.vectors = vectors;
             }

@@ -16,7 +16,8 @@
 //!
 //! **What differs** from the embedded store: above some thousands of vectors in a tenant nearness is found by a graph and may miss
 //! some; of several that are equally near at the end of a search, Qdrant chooses; [`Among::Where`] asks in growing rounds.
-//! Similarities are always exact.
+//! Similarities are always exact. Means are written as the vectors that they are: one cannot go on from there
+//! ([`VectorError::NoRunningMeans`]).
 
 mod answers;
 mod calls;
