@@ -13,7 +13,7 @@
 mod factors;
 mod kernels;
 mod model;
-mod parallel;
+
 mod settings;
 mod solver;
 mod trainer;

@@ -8,6 +8,7 @@
 pub mod als;
 pub mod ease;
 pub mod neighbours;
+mod parallel;
 pub mod sparse;
 pub mod spectral;
 #[cfg(feature = "text")]

@@ -1,5 +1,11 @@
 //! Item-to-item similarity by co-occurrence in histories: which items the same users have, and how near to each other.
 
+use std::convert::Infallible;
+
+use parking_lot::Mutex;
+
+use crate::parallel;
+
 /// The histories of all users, one after the other: items with a weight each, in the order in which they came or in its
 /// reverse.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -45,6 +51,10 @@ pub struct Similarity {
     pub nearness: Option<f32>,
 }
 
+/// Items that a thread takes at once.
+const PIECE: usize = 64;
+/// With fewer cells than this, one thread is done before a second has started.
+const WORTH_A_THREAD: usize = 100_000;
 /// Beyond so many times the nearness, two items do not count: e⁻³ is 5 %.
 const REACH: f32 = 3.0;
 /// What is added to the totals of both items before they divide, so that two lone users make no pair.
@@ -71,61 +81,41 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    /// Compares all items `0..items` that share users. Costs the sum over the users of the square of their history's
-    /// length, or of length × reach with a nearness.
+    /// Compares all items `0..items` that share users, on all cores. Costs the sum over the users of the square of their
+    /// history's length, or of length × reach with a nearness. The result does not depend on the number of cores.
     ///
     /// # Panics
     /// When a basket names an item that is not below `items`.
     pub fn of(baskets: &Baskets, items: usize, similarity: Similarity) -> Self {
-        let Similarity { shrinkage, keep, nearness } = similarity;
-        let kernel = nearness.map(kernel);
+        let kernel = similarity.nearness.map(kernel);
         let by_item = Turned::of(baskets, items);
         let norms = match &kernel {
             None => by_item.lengths(items),
             Some(kernel) => totals(baskets, items, kernel),
         };
+        let search = Search { baskets, by_item, norms, kernel, similarity };
+        let pieces: Vec<Mutex<Neighbours>> = (0..items.div_ceil(PIECE)).map(|_| Mutex::default()).collect();
+        let threads = if baskets.cells.len() < WORTH_A_THREAD { 1 } else { parallel::threads(0) };
+        let done: Result<(), Infallible> = parallel::for_each(
+            threads,
+            pieces.iter().enumerate(),
+            || Room { sums: vec![(0.0, 0); items], touched: Vec::new(), nearest: Vec::new() },
+            |room, (at, piece)| {
+                let first = at * PIECE;
+                let mut found = Neighbours::default();
+                (first..items.min(first + PIECE)).for_each(|item| search.push(item, room, &mut found));
+                *piece.lock() = found;
+                Ok(())
+            },
+        );
+        let Ok(()) = done;
         let mut found = Neighbours { ends: Vec::with_capacity(items), cells: Vec::new(), steps: 0 };
-        let mut sums = vec![(0.0_f32, 0_u32); items];
-        let (mut touched, mut nearest) = (Vec::new(), Vec::new());
-        for item in 0..items {
-            for &(user, place, weight) in by_item.row(item) {
-                let (basket, place) = (baskets.user(user as usize), place as usize);
-                let reach = kernel.as_ref().map_or(basket.len(), Vec::len);
-                let from = place.saturating_sub(reach);
-                let to = (place + reach + 1).min(basket.len());
-                found.steps += to - from;
-                for (at, &(other, other_weight)) in basket[from..to].iter().enumerate() {
-                    let distance = (from + at).abs_diff(place);
-                    let near = match &kernel {
-                        None => 1.0,
-                        Some(_) if distance == 0 => continue,
-                        Some(kernel) => kernel[distance - 1],
-                    };
-                    let (sum, shared) = &mut sums[other as usize];
-                    if *shared == 0 {
-                        touched.push(other);
-                    }
-                    *sum += near * weight * other_weight;
-                    *shared += 1;
-                }
-            }
-            nearest.clear();
-            for other in touched.drain(..) {
-                let (sum, shared) = std::mem::take(&mut sums[other as usize]);
-                if other as usize != item {
-                    let shared = shared as f32;
-                    let alike = sum / (norms[item] * norms[other as usize]);
-                    nearest.push((other, alike * shared / (shared + shrinkage)));
-                }
-            }
-            let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-            if nearest.len() > keep && keep > 0 {
-                nearest.select_nth_unstable_by(keep - 1, order);
-            }
-            nearest.truncate(keep);
-            nearest.sort_unstable_by(order);
-            found.cells.extend_from_slice(&nearest);
-            found.ends.push(found.cells.len());
+        for piece in pieces {
+            let piece = piece.into_inner();
+            let before = found.cells.len();
+            found.ends.extend(piece.ends.iter().map(|end| before + end));
+            found.cells.extend(piece.cells);
+            found.steps += piece.steps;
         }
         found.cells.shrink_to_fit();
         found
@@ -159,6 +149,69 @@ impl Neighbours {
                 scores[*other as usize] += weight * similarity;
             }
         }
+    }
+}
+
+/// All that is known before the items are compared.
+struct Search<'a> {
+    baskets: &'a Baskets,
+    by_item: Turned,
+    norms: Vec<f32>,
+    kernel: Option<Vec<f32>>,
+    similarity: Similarity,
+}
+
+/// What one thread needs for itself.
+struct Room {
+    /// By item: what it has in common with the item in question, and with how many users.
+    sums: Vec<(f32, u32)>,
+    touched: Vec<u32>,
+    nearest: Vec<(u32, f32)>,
+}
+
+impl Search<'_> {
+    /// Finds the nearest of one item, and appends them.
+    fn push(&self, item: usize, room: &mut Room, found: &mut Neighbours) {
+        let Similarity { shrinkage, keep, .. } = self.similarity;
+        let Room { sums, touched, nearest } = room;
+        for &(user, place, weight) in self.by_item.row(item) {
+            let (basket, place) = (self.baskets.user(user as usize), place as usize);
+            let reach = self.kernel.as_ref().map_or(basket.len(), Vec::len);
+            let from = place.saturating_sub(reach);
+            let to = (place + reach + 1).min(basket.len());
+            found.steps += to - from;
+            for (at, &(other, other_weight)) in basket[from..to].iter().enumerate() {
+                let distance = (from + at).abs_diff(place);
+                let near = match &self.kernel {
+                    None => 1.0,
+                    Some(_) if distance == 0 => continue,
+                    Some(kernel) => kernel[distance - 1],
+                };
+                let (sum, shared) = &mut sums[other as usize];
+                if *shared == 0 {
+                    touched.push(other);
+                }
+                *sum += near * weight * other_weight;
+                *shared += 1;
+            }
+        }
+        nearest.clear();
+        for other in touched.drain(..) {
+            let (sum, shared) = std::mem::take(&mut sums[other as usize]);
+            if other as usize != item {
+                let shared = shared as f32;
+                let alike = sum / (self.norms[item] * self.norms[other as usize]);
+                nearest.push((other, alike * shared / (shared + shrinkage)));
+            }
+        }
+        let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if nearest.len() > keep && keep > 0 {
+            nearest.select_nth_unstable_by(keep - 1, order);
+        }
+        nearest.truncate(keep);
+        nearest.sort_unstable_by(order);
+        found.cells.extend_from_slice(nearest);
+        found.ends.push(found.cells.len());
     }
 }
 
@@ -252,6 +305,39 @@ mod tests {
         assert_eq!(near[..4], [29, 31, 28, 32]);
         assert_eq!(near.len(), 12, "six places to each side, and nothing beyond");
         assert!(found.near(60).is_empty());
+    }
+
+    #[test]
+    fn many_histories_by_many_threads_are_what_each_item_gives_alone() {
+        // 1,000 users of 120 items each: more cells than one thread is used for.
+        let users: Vec<Vec<u32>> = (0..1_000_u32)
+            .map(|user| {
+                let stride = [1, 3, 7, 9, 11, 13, 17, 19][user as usize % 8];
+                (0..120).map(|at| (user * 7 + at * stride) % 500).collect()
+            })
+            .collect();
+        let baskets = baskets(&users);
+        assert!(baskets.cells.len() >= WORTH_A_THREAD);
+        let similarity = Similarity { shrinkage: 3.0, keep: 20, nearness: Some(4.0) };
+        let found = Neighbours::of(&baskets, 500, similarity);
+        let kernel = kernel(4.0);
+        let norms = totals(&baskets, 500, &kernel);
+        let search = Search {
+            baskets: &baskets,
+            by_item: Turned::of(&baskets, 500),
+            norms,
+            kernel: Some(kernel),
+            similarity,
+        };
+        let mut steps = 0;
+        for item in 0..500 {
+            let mut room = Room { sums: vec![(0.0, 0); 500], touched: Vec::new(), nearest: Vec::new() };
+            let mut alone = Neighbours::default();
+            search.push(item, &mut room, &mut alone);
+            assert_eq!(found.near(item as u32), alone.near(0), "item {item}");
+            steps += alone.steps;
+        }
+        assert_eq!((found.items(), found.steps()), (500, steps));
     }
 
     #[test]

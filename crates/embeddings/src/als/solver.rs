@@ -3,8 +3,8 @@
 
 use super::factors::{Factors, LANE, Lane, flat, flat_mut};
 use super::kernels::{Isa, mirror};
-use super::parallel;
 use super::settings::{AlsError, AlsSettings, Solver};
+use crate::parallel;
 
 /// How many numbers are packed at a time: what stays in the first cache beside the sums.
 const PACKED: usize = 6_144;

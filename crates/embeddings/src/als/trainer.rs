@@ -6,10 +6,10 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use super::factors::{Factors, Lane};
 use super::kernels::Isa;
 use super::model::{Als, Side};
-use super::parallel;
 use super::settings::{AlsError, AlsSettings};
 use super::solver::{Room, gram};
 use crate::Sparse;
+use crate::parallel;
 
 /// How many rows a thread takes at a time.
 const CHUNK: usize = 64;
