@@ -1,6 +1,6 @@
 //! Candidates as columns: ids, which fetchers proposed them, and with what score and rank.
 
-use ndarray::ArrayViewMut1;
+use ndarray::{ArrayView1, ArrayViewMut1};
 use rustc_hash::FxHashMap;
 
 use crate::ids::EntityId;
@@ -180,12 +180,29 @@ pub(crate) fn compact<T>(column: &mut Vec<T>, keep: &[bool]) {
 /// nothing differs. NaN is missing and stays.
 pub fn standardise<'a>(scores: impl Into<ArrayViewMut1<'a, f32>>) {
     let mut scores = scores.into();
-    let known = || scores.iter().filter(|score| !score.is_nan()).map(|score| f64::from(*score));
-    let count = known().count().max(1) as f64;
-    let mean = known().sum::<f64>() / count;
-    let deviation = (known().map(|score| (score - mean).powi(2)).sum::<f64>() / count).sqrt();
+    // What is missing counts as nothing, or as the mean, by which it changes nothing.
+    let known = |score: f32, value: f64| if score.is_nan() { 0.0 } else { value };
+    let count = sum_of(scores.view(), |score| known(score, 1.0)).max(1.0);
+    let mean = sum_of(scores.view(), |score| known(score, f64::from(score))) / count;
+    let squares = sum_of(scores.view(), |score| known(score, (f64::from(score) - mean).powi(2)));
+    let deviation = (squares / count).sqrt();
     let scale = if deviation > 1e-9 * mean.abs() { 1.0 / deviation } else { 0.0 };
     scores.mapv_inplace(|score| ((f64::from(score) - mean) * scale) as f32);
+}
+
+/// A sum in eight lanes, which the compiler keeps in vector registers where one sum would wait for itself at every addition.
+fn sum_of(scores: ArrayView1<'_, f32>, of: impl Fn(f32) -> f64) -> f64 {
+    let mut lanes = [0.0; 8];
+    let Some(scores) = scores.as_slice() else {
+        return scores.iter().map(|score| of(*score)).sum();
+    };
+    let (chunks, rest) = scores.as_chunks::<8>();
+    for chunk in chunks {
+        for (lane, score) in lanes.iter_mut().zip(chunk) {
+            *lane += of(*score);
+        }
+    }
+    lanes.iter().sum::<f64>() + rest.iter().map(|score| of(*score)).sum::<f64>()
 }
 
 #[cfg(test)]
@@ -208,6 +225,34 @@ mod tests {
         assert_eq!(merged.fetcher_scores(2)[1], 10.0, "the better place of a double counts");
         assert_eq!(merged.fetcher_ranks(2)[2], 1.0);
         assert!(merged.fetcher_scores(0)[2].is_nan() && merged.fetcher_ranks(1)[0].is_nan());
+    }
+
+    #[test]
+    fn standardised_scores_have_mean_0_and_deviation_1_and_what_is_missing_stays() {
+        // Contiguous, and every second of a longer row; lengths that are no multiple of the lanes.
+        for (length, stride) in [(3, 1), (8, 1), (29, 1), (29, 2)] {
+            let mut row: ndarray::Array1<f32> = (0..length * stride)
+                .map(|n| if n % 7 == 3 { f32::NAN } else { (n * n % 31) as f32 - 4.0 })
+                .collect();
+            let missing: Vec<bool> = row.iter().step_by(stride).map(|score| score.is_nan()).collect();
+            standardise(row.slice_mut(ndarray::s![..;stride]));
+            let after: Vec<f32> = row.iter().step_by(stride).copied().collect();
+            assert_eq!(after.iter().map(|score| score.is_nan()).collect::<Vec<_>>(), missing);
+            let known: Vec<f64> =
+                after.iter().filter(|score| !score.is_nan()).map(|s| f64::from(*s)).collect();
+            let mean = known.iter().sum::<f64>() / known.len() as f64;
+            let variance = known.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / known.len() as f64;
+            assert!(
+                mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-5,
+                "{length} {stride}: {mean} {variance}"
+            );
+        }
+        let mut same = [f32::NAN, 2.0, 2.0];
+        standardise(&mut same);
+        assert_eq!(same[1..], [0.0, 0.0]);
+        let mut none = [f32::NAN; 3];
+        standardise(&mut none);
+        assert!(none.iter().all(|score| score.is_nan()));
     }
 
     #[test]
