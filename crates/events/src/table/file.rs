@@ -73,9 +73,9 @@ impl TableFile {
 /// costs in CPU time; so a few of the first values decide how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Texture {
-    /// Flags, counts, mostly missing: a dictionary makes some bits of each.
+    /// Flags, counts, mostly missing: a dictionary would make some bits of each.
     Repeating,
-    /// Between the two: the planes of their bytes, compressed.
+    /// Between the two: the planes of their bytes are worth compressing.
     Mixed,
     /// Hardly one like another: compressing takes longer than everything else together and saves a tenth.
     Distinct,
@@ -130,13 +130,17 @@ fn properties(
     }
     for (field, texture) in of_features.iter().zip(features) {
         let path = column(field.name());
-        properties = properties
-            .set_column_dictionary_enabled(path.clone(), *texture == Texture::Repeating)
-            // Of a dictionary that grows too long, what follows.
-            .set_column_encoding(path.clone(), Encoding::BYTE_STREAM_SPLIT);
-        if *texture == Texture::Distinct {
-            properties = properties.set_column_compression(path, Compression::UNCOMPRESSED);
-        }
+        // No dictionaries: looking every value up takes a fifth of a conversion, and saves 2 % of a file whose planes of bytes
+        // are compressed.
+        properties = properties.set_column_dictionary_enabled(path.clone(), false);
+        properties = match texture {
+            Texture::Repeating | Texture::Mixed => {
+                properties.set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT)
+            }
+            Texture::Distinct => properties
+                .set_column_encoding(path.clone(), Encoding::PLAIN)
+                .set_column_compression(path, Compression::UNCOMPRESSED),
+        };
     }
     Ok(properties.set_column_statistics_enabled(column("time"), EnabledStatistics::Chunk).build())
 }

@@ -28,12 +28,12 @@ pub(crate) struct Impressions {
     fetchers: ListBuilder<StringBuilder>,
     shown: Vec<bool>,
     variant: StringBuilder,
-    features: Vec<Vec<f32>>,
+    /// Row-major: records are pushed as they come, and turned into columns a batch at a time.
+    features: Vec<f32>,
 }
 
 impl Impressions {
     pub(crate) fn new(destination: Destination, pipeline: Arc<Pipeline>) -> Self {
-        let width = pipeline.features.len();
         Impressions {
             destination,
             pipeline,
@@ -47,7 +47,7 @@ impl Impressions {
             fetchers: texts(),
             shown: Vec::new(),
             variant: StringBuilder::new(),
-            features: vec![Vec::new(); width],
+            features: Vec::new(),
         }
     }
 
@@ -67,10 +67,7 @@ impl Impressions {
         self.entity.extend_from_slice(&request.entities);
         self.score.extend_from_slice(&request.scores);
         self.propensity.extend_from_slice(&request.propensities);
-        let width = self.features.len();
-        for (at, column) in self.features.iter_mut().enumerate() {
-            column.extend(request.features.iter().skip(at).step_by(width));
-        }
+        self.features.extend_from_slice(&request.features);
         if self.time.len() >= BATCH_ROWS { self.flush() } else { Ok(()) }
     }
 
@@ -78,29 +75,31 @@ impl Impressions {
         if self.time.is_empty() {
             return Ok(());
         }
+        let features = columns(&self.features, self.pipeline.features.len());
+        self.features.clear();
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                let textures: Vec<Texture> = self.features.iter().map(|column| Texture::of(column)).collect();
-                let Pipeline { features, schema, .. } = &*self.pipeline;
+                let textures: Vec<Texture> = features.iter().map(|column| Texture::of(column)).collect();
+                let Pipeline { features: names, schema, .. } = &*self.pipeline;
                 let more = vec![KeyValue::new(SCHEMA_KEY.to_owned(), format!("{schema:016x}"))];
-                let columns = schema::impressions(features);
+                let columns = schema::impressions(names);
                 self.file.insert(TableFile::new(&self.destination, columns, more, &textures)?)
             }
         };
-        let float = |column: &mut Vec<f32>| Arc::new(Float32Array::from(take(column))) as ArrayRef;
+        let float = |column: Vec<f32>| Arc::new(Float32Array::from(column)) as ArrayRef;
         let mut columns = vec![
             self.request.take()?,
             times(&mut self.time),
             Arc::new(UInt32Array::from(take(&mut self.position))),
             Arc::new(UInt64Array::from(take(&mut self.entity))),
-            float(&mut self.score),
-            float(&mut self.propensity),
+            float(take(&mut self.score)),
+            float(take(&mut self.propensity)),
             Arc::new(self.fetchers.finish()),
             Arc::new(BooleanArray::from(take(&mut self.shown))),
             Arc::new(self.variant.finish()),
         ];
-        columns.extend(self.features.iter_mut().map(float));
+        columns.extend(features.into_iter().map(float));
         file.write(columns)
     }
 
@@ -108,5 +107,40 @@ impl Impressions {
     pub(crate) fn finish(mut self) -> Result<u64, ParquetError> {
         self.flush()?;
         self.file.map_or(Ok(0), TableFile::finish)
+    }
+}
+
+/// The columns of a row-major matrix of this width.
+fn columns(rows: &[f32], width: usize) -> Vec<Vec<f32>> {
+    /// So many rows stay in the nearest cache while all of their columns are gathered.
+    const BLOCK: usize = 64;
+    if width == 0 {
+        return Vec::new();
+    }
+    let mut columns = vec![Vec::with_capacity(rows.len() / width); width];
+    for block in rows.chunks(BLOCK * width) {
+        for (at, column) in columns.iter_mut().enumerate() {
+            column.extend(block.chunks_exact(width).map(|row| row[at]));
+        }
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns;
+
+    #[test]
+    fn rows_turn_into_columns() {
+        for (rows, width) in [(0, 3), (1, 1), (63, 2), (64, 3), (65, 5), (200, 7)] {
+            let matrix: Vec<f32> = (0..rows * width).map(|n| n as f32).collect();
+            let columns = columns(&matrix, width);
+            assert_eq!(columns.len(), width);
+            for (at, column) in columns.iter().enumerate() {
+                assert_eq!(column.len(), rows);
+                assert!(column.iter().enumerate().all(|(row, value)| *value == matrix[row * width + at]));
+            }
+        }
+        assert!(columns(&[], 0).is_empty());
     }
 }
