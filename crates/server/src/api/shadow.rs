@@ -1,6 +1,6 @@
 //! Shadow variants: run after the answer has gone, logged, and never in the way of one.
 //!
-//! They have a thread of their own with the lowest priority, so that they take what processor time is left over. What
+//! They have a thread of their own that runs when its core is idle, so that they take what processor time is left over. What
 //! waits is bounded, and a run whose request has passed its deadline is dropped: under load shadows see fewer requests,
 //! and people notice nothing.
 
@@ -94,7 +94,22 @@ async fn run(events: &EventLog, job: Job) {
     }
 }
 
+/// Lets this thread run when nobody else wants its core: a request that wakes up takes it at once, where a low priority alone
+/// would let the shadow have the rest of its time slice, some milliseconds.
+#[cfg(target_os = "linux")]
+fn step_back() {
+    use thread_priority::{
+        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+        thread_native_id,
+    };
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        tracing::warn!(?error, "shadow variants run with the priority of requests");
+    }
+}
+
 /// Gives this thread the lowest priority.
+#[cfg(not(target_os = "linux"))]
 fn step_back() {
     use thread_priority::{ThreadPriority, set_current_thread_priority};
     if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
