@@ -13,6 +13,7 @@ Writes target/bench/backtest-peers.json.
 
 import json
 import math
+import os
 import pathlib
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from collections import defaultdict
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / ".deps/movielens/ml-100k.csv"
-BINARY = ROOT / "target/release/recommend" if len(sys.argv) < 2 else pathlib.Path(sys.argv[1])
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+BINARY = TARGET / "release/recommend" if len(sys.argv) < 2 else pathlib.Path(sys.argv[1])
 CONFIG = ROOT / "benches/peers/backtest.toml"
 OUT = ROOT / "target/bench"
 CUTOFFS = (5, 10)

@@ -8,6 +8,7 @@ the last 20 % of the time, with the four baselines, and prints what it took. Nee
 """
 
 import json
+import os
 import pathlib
 import random
 import resource
@@ -17,7 +18,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
-BINARY = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "target/release/recommend"
+BINARY = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/recommend"
 CONFIG = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else ROOT / "examples/generic/recommend.toml"
 RECOMMENDER = sys.argv[4] if len(sys.argv) > 4 else "item/generic"
 OUT = ROOT / "target/bench"
