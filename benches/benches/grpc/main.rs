@@ -2,8 +2,10 @@
 //!
 //! The server runs in a process of its own, pinned to one core; the load comes from the other one, over several
 //! connections. First closed-loop for the peak, then open-loop (Poisson arrivals, latency from the intended start) at half
-//! of it. The peer is Metarank's published chart: 7 ms p50 and 10 ms p99 for 100 items.
+//! of it. The peers are Metarank's published chart (7 ms p50 and 10 ms p99 for 100 items) and, in the same run and at the same
+//! rate, a tonic service in the server's place that answers at once: what it takes is the machine's, and no server's.
 
+mod floor;
 mod forest;
 mod load;
 mod process;
@@ -35,6 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut report = Report::new("grpc");
     let mut cpu_per_request = Vec::new();
+    let at_once = ServerProcess::start(&serve::Case::floor())?;
+    let floor = Load::new(&at_once)?;
+    floor.closed(64, seconds / 3.0)?;
     for (name, case) in serve::Case::all() {
         let server = ServerProcess::start(&case)?;
         let load = Load::new(&server)?;
@@ -53,6 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let open = load.open(peak.per_second() * share, seconds)?;
             let busy = (server.cpu()? - before) / open.seconds() * 100.0;
             failed += open.failed;
+            let least = floor.open(peak.per_second() * share, seconds)?;
             report.figure(name, format!("server busy at {load_name} of the peak, %"), busy);
             for (metric, quantile, peer) in [("p50", 0.5, METARANK.0), ("p99", 0.99, METARANK.1)] {
                 let metric = format!("{metric} at {load_name} of the peak, ms");
@@ -62,13 +68,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     _ => report.figure(name, metric, ours),
                 }
             }
-            let metric = format!("p99 at {load_name}, the median tenth of a second, ms");
-            report.figure(name, metric, open.calm_milliseconds(0.99));
+            for (metric, of) in [
+                ("p50", (|answers| answers.milliseconds(0.5)) as fn(&load::Answers) -> f64),
+                ("p99", |answers| answers.milliseconds(0.99)),
+                ("p99 of the median tenth of a second", |answers| answers.calm_milliseconds(0.99)),
+            ] {
+                let metric = format!("{metric} at {load_name}, beside the machine's own, ms");
+                report.versus(name, metric, of(&open), "tonic answering at once", of(&least), Better::Less);
+            }
         }
         report.figure(name, "refused or failed", failed as f64);
         let ended = server.stop()?;
         report.figure(name, "records shed by the log", ended.shed as f64);
     }
+    at_once.stop()?;
     let cost = |wanted: &str| cpu_per_request.iter().find(|(name, _)| *name == wanted).map(|(_, cpu)| *cpu);
     if let (Some(with), Some(without)) = (cost("100 candidates"), cost("100 candidates, log off")) {
         report.figure(

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use std::path::Path;
 
-use crate::forest;
 use crate::process::pin;
+use crate::{floor, forest};
 
 /// What is served.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub(crate) struct Case {
     shadow: bool,
     /// The Redis that holds the stores.
     redis: Option<String>,
+    /// Nothing is served but an answer made before.
+    floor: bool,
 }
 
 /// What a server says at its end.
@@ -93,6 +95,7 @@ impl Case {
             trees: 0,
             shadow: false,
             redis: None,
+            floor: false,
         };
         let mut all = vec![
             ("100 candidates", case(100, true)),
@@ -106,6 +109,20 @@ impl Case {
             all = vec![("100 candidates, Redis on loopback", Case { redis: Some(url), ..case(100, true) })];
         }
         all
+    }
+
+    /// The server that answers at once.
+    pub(crate) fn floor() -> Case {
+        Case {
+            candidates: 0,
+            channels: 0,
+            users: 1,
+            log: false,
+            trees: 0,
+            shadow: false,
+            redis: None,
+            floor: true,
+        }
     }
 
     /// The cases that shadows are measured on.
@@ -203,6 +220,9 @@ pub(crate) fn run(case: &Case) -> Result<(), Box<dyn std::error::Error>> {
     pin(0)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
+        if case.floor {
+            return floor::run().await;
+        }
         let folder = tempfile::tempdir()?;
         let config =
             Config::parse("bench.toml", &case.config(folder.path())?).map_err(|errors| errors.to_string())?;
