@@ -82,7 +82,11 @@ impl Server {
     /// Ends it with all its connections, as `kill -9` does. What it holds stays.
     pub fn kill(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // On a thread of its own, because whoever asks may be asynchronous; its port is free when this is over.
+            let ending = std::thread::spawn(move || runtime.shutdown_timeout(Duration::from_secs(10)));
+            if ending.join().is_err() {
+                tracing::error!("the server of the test did not end");
+            }
         }
     }
 
@@ -92,9 +96,9 @@ impl Server {
     /// When somebody else has the port.
     pub fn run(&mut self) -> std::io::Result<()> {
         self.kill();
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = TcpListener::bind(self.address)?;
         listener.set_nonblocking(true)?;
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let points = PointsServer::from_arc(Arc::clone(&self.shared));
         let collections = CollectionsServer::from_arc(Arc::clone(&self.shared));
         let shared = Arc::clone(&self.shared);
