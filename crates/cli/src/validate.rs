@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use recommend_core::{IdCodec, SystemClock};
-use recommend_server::{Config, ConfigErrors, Deployment, default_registry};
+use recommend_server::{Config, ConfigError, ConfigErrors, Deployment, default_registry};
 use recommend_stores::Stores;
 
 use self::data::Data;
@@ -91,6 +91,7 @@ async fn find(args: &ValidateArgs) -> Result<Vec<Finding>> {
         let stores = Stores::in_memory(IdCodec::new([0; 16]));
         let built = config.build(&stores, &default_registry());
         let mut findings = built.err().map(|errors| of_config(&errors)).unwrap_or_default();
+        findings.extend(warnings(&config));
         if !args.no_data {
             let text = format!("there is no data folder {} to check it against", folder.display());
             findings.push(Finding::note(None, text));
@@ -117,7 +118,7 @@ async fn against(config: &Config, file: &std::path::Path, stores: &Stores) -> Re
     };
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let data = Data::read(stores, &SystemClock).await?;
-    let mut findings = Vec::new();
+    let mut findings = warnings(config);
     words::check(&file.display().to_string(), &text, &data, &mut findings);
     for (recommender, built) in config.recommenders.iter().zip(&built) {
         data.check(config, recommender, &built.recommender, &mut findings);
@@ -131,8 +132,16 @@ async fn against(config: &Config, file: &std::path::Path, stores: &Stores) -> Re
 }
 
 fn of_config(errors: &ConfigErrors) -> Vec<Finding> {
-    let finding = |error: &recommend_server::ConfigError| Finding {
-        level: Level::Error,
+    errors.0.iter().map(|error| finding(Level::Error, error)).collect()
+}
+
+fn warnings(config: &Config) -> Vec<Finding> {
+    config.warnings().iter().map(|warning| finding(Level::Warning, warning)).collect()
+}
+
+fn finding(level: Level, error: &ConfigError) -> Finding {
+    Finding {
+        level,
         place: Some(match error.line {
             Some(line) => format!("{}:{line}", error.file),
             None => error.file.clone(),
@@ -141,6 +150,5 @@ fn of_config(errors: &ConfigErrors) -> Vec<Finding> {
             Some(place) => format!("{place}: {}", error.reason),
             None => error.reason.clone(),
         },
-    };
-    errors.0.iter().map(finding).collect()
+    }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use recommend_core::registry::suggest;
 use recommend_core::{Name, error::closest};
+use recommend_stores::Scope;
 use serde::de::DeserializeOwned;
 
 use crate::error::FeatureError;
@@ -179,6 +180,18 @@ impl Feature {
             What::Affinity(affinity) => affinity.scope(),
             What::CoInteraction(shared) => shared.scope(),
             What::Cosine(cosine) => cosine.scope(),
+        }
+    }
+
+    /// Whose interactions it counts or sums, in which window and from a whole multiple of what on, when it says both.
+    pub fn resolved(&self) -> Option<(Scope, Duration, Duration)> {
+        match &self.what {
+            // Who was there is remembered with the hour, however long ago.
+            What::Aggregate(aggregated) if aggregated.measure != Measure::Distinct => {
+                let over = &aggregated.over;
+                Some((over.subject(), over.window?, over.resolution?))
+            }
+            _ => None,
         }
     }
 

@@ -149,6 +149,7 @@ impl ServerBuilder {
             let collector = RetentionMetrics::new(Arc::clone(stats)).map_err(|e| internal(&e))?;
             metrics.registry().register(Box::new(collector)).map_err(|e| internal(&e))?;
         }
+        config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         let server = config.server.clone();
         let serving = Serving::new(config, &deployment.stores, &self.registry, &metrics)?;
         let grpc_listener = listen("server.grpc", server.grpc).await?;

@@ -94,6 +94,16 @@ impl Interactions {
         self
     }
 
+    /// Whose interactions they are, in the words of the stores.
+    pub(crate) fn subject(&self) -> Scope {
+        match self.scope {
+            FeatureScope::User => Scope::User,
+            FeatureScope::Pair => Scope::Pair,
+            FeatureScope::Tenant => Scope::Tenant,
+            FeatureScope::Entity | FeatureScope::Query => Scope::Entity,
+        }
+    }
+
     /// How many.
     pub fn count(self) -> Feature {
         What::Aggregate(Aggregated { measure: Measure::Count, over: self }).into()
@@ -202,12 +212,7 @@ impl Aggregated {
             Measure::Recency => (Aggregate::Recency, 1.0 / DAY),
             Measure::Distinct => (Aggregate::Distinct, 1.0),
         };
-        let scope = match self.over.scope {
-            FeatureScope::User => Scope::User,
-            FeatureScope::Pair => Scope::Pair,
-            FeatureScope::Tenant => Scope::Tenant,
-            FeatureScope::Entity | FeatureScope::Query => Scope::Entity,
-        };
+        let scope = self.over.subject();
         let (corpus, kinds) = (self.over.corpus.clone(), sorted(&self.over.interactions));
         let (window, resolution) = (self.over.window, self.over.resolution);
         (AggregateSpec { scope, corpus, kinds, window, resolution, aggregate }, scale)

@@ -2,7 +2,7 @@
 
 use recommend_core::{Name, duration};
 use recommend_features::{Declarations, Feature, FeatureError, FeatureErrors, FeatureSet};
-use recommend_stores::Stores;
+use recommend_stores::{RedisOptions, Stores};
 
 use super::error::ConfigError;
 use super::reading::Node;
@@ -48,6 +48,29 @@ impl<'t> Node<'t> {
 }
 
 impl Config {
+    /// What works, but hardly as meant: windows that begin between what the stores hold apart.
+    pub fn warnings(&self) -> Vec<ConfigError> {
+        const DAY: u64 = 86_400;
+        if self.stores.redis().is_none() {
+            return Vec::new();
+        }
+        let warning = |declared: &DeclaredFeature| {
+            let (scope, window, resolution) = self.features.get(declared.name.as_str())?.resolved()?;
+            let by_the_hour = RedisOptions::by_the_hour(scope).filter(|most| window > *most)?;
+            let by_the_day = resolution.subsec_nanos() == 0 && resolution.as_secs().is_multiple_of(DAY);
+            (!by_the_day).then(|| {
+                let [window, resolution, most] = [window, resolution, by_the_hour].map(duration::show);
+                let reason = format!(
+                    "Redis holds what is older than {most} by the day, so that a window of {window} cannot begin at a multiple \
+                     of {resolution} and may count up to a day too much or too little; write resolution = \"1d\", or a window of at \
+                     most \"{most}\""
+                );
+                self.error(declared.line, Some(format!("features.{}", declared.name)), reason)
+            })
+        };
+        self.declared.iter().filter_map(warning).collect()
+    }
+
     /// Plans every declared feature, so that one that nobody wants yet is checked too.
     pub(super) fn check_features(&self, stores: &Stores, errors: &mut Vec<ConfigError>) {
         let names: Vec<&Name> = self.declared.iter().map(|feature| &feature.name).collect();

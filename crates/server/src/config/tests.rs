@@ -53,6 +53,38 @@ fn a_good_file_is_read_with_its_defaults() {
 }
 
 #[test]
+fn a_window_that_redis_cannot_begin_where_it_should_is_warned_of() {
+    let text = |stores: &str, feature: &str| {
+        format!("[stores]\nkind = \"{stores}\"\n\n[features.clicks]\n{feature}\ninteractions = [\"click\"]\n")
+    };
+    let warnings = |stores: &str, feature: &str| {
+        let config =
+            Config::parse("f.toml", &text(stores, feature)).unwrap_or_else(|errors| panic!("{errors}"));
+        config.warnings().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let long = "kind = \"count\"\nwindow = \"8d\"\nresolution = \"1h\"";
+    let warned = warnings("redis", long);
+    assert_eq!(warned.len(), 1);
+    for part in ["f.toml:4", "features.clicks", "8d", "1h", "at most \"7d\"", "resolution = \"1d\""] {
+        assert!(warned[0].contains(part), "{part}: {}", warned[0]);
+    }
+    assert_eq!(warnings("redis-cluster", long).len(), 1);
+    assert!(warnings("embedded", long).is_empty());
+    for (fine, feature) in [
+        (true, "kind = \"count\"\nwindow = \"7d\"\nresolution = \"1h\""),
+        (true, "kind = \"count\"\nwindow = \"30d\"\nresolution = \"1d\""),
+        (true, "kind = \"count\"\nwindow = \"30d\""),
+        (true, "kind = \"distinct\"\nwindow = \"30d\"\nresolution = \"1h\""),
+        (false, "kind = \"sum\"\nwindow = \"30d\"\nresolution = \"36h\""),
+        (false, "kind = \"rate\"\nscope = \"user\"\nwindow = \"3d\"\nresolution = \"1h\""),
+        (true, "kind = \"count\"\nscope = \"pair\"\nwindow = \"30d\"\nresolution = \"1h\""),
+        (true, "kind = \"count\"\nscope = \"tenant\"\nwindow = \"30d\"\nresolution = \"1h\""),
+    ] {
+        assert_eq!(warnings("redis", feature).is_empty(), fine, "{feature}");
+    }
+}
+
+#[test]
 fn a_good_file_builds_and_features_are_those_listed_and_those_read() {
     let config = Config::parse("f.toml", GOOD).unwrap();
     let stores = Stores::in_memory(IdCodec::new([0; 16]));

@@ -28,6 +28,7 @@ impl Reloader {
     pub(super) fn take(&self, config: Config) -> Result<Changes, ConfigErrors> {
         let api = &self.api;
         let _one_at_a_time = self.one_at_a_time.lock();
+        config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         let result = api.serving.load().next(config, &api.stores, &self.registry, &api.metrics);
         api.metrics.reloaded(result.is_ok());
         match result {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::event_row::Shape;
+use crate::interactions::Scope;
+
 /// How to reach a Redis and what to expect of it. [`RedisOptions::at`] has the defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RedisOptions {
@@ -47,6 +50,18 @@ impl RedisOptions {
             retention: Duration::from_secs(400 * 86_400),
             recognise: Duration::from_secs(7 * 86_400),
         }
+    }
+
+    /// How far back from the newest interaction older ones are held by the hour; before that they are held by the day.
+    /// `None` where the latest are held as they are and nothing else.
+    pub fn by_the_hour(scope: Scope) -> Option<Duration> {
+        let shape = match scope {
+            Scope::Entity => Shape::ENTITY,
+            Scope::User => Shape::USER,
+            Scope::Tenant => Shape::CORPUS,
+            Scope::Pair => return None,
+        };
+        Some(Duration::from_secs(3_600 * shape.hours.unsigned_abs()))
     }
 
     /// A cluster, of which some nodes are given.
