@@ -7,6 +7,7 @@
 //! | `inbound` | what Slack sends: verified, answered within three seconds |
 //! | `tasks` | the bounded queue of calls that an answer does not wait for |
 //! | `jobs`, `download`, `finish` | a digest on its way, step by step on disk |
+//! | `signals` | what stops the process |
 //! | `patience` | trying again, as long as Slack says |
 //! | `clockwork` | daily digests, and forgetting what expired |
 //! | `reports`, `install`, `routes` | pages, OAuth, health and metrics |
@@ -64,7 +65,9 @@ mod reports;
 mod routes;
 mod run;
 mod settings;
+mod signals;
 mod tasks;
 
 pub use run::{Server, ServerError};
 pub use settings::{Clock, Limits, Settings};
+pub use signals::Signals;

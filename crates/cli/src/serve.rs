@@ -52,7 +52,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<Exit> {
     }
     let deployment = Deployment::open_for(&folder, &config).await?;
     let recommenders = config.recommenders.len();
-    let server = Server::builder().watch(&args.config).start(config, deployment).await?;
+    let server = Server::builder().watch(&args.config).stop_on_signals().start(config, deployment).await?;
     print(&format!(
         "{recommenders} recommenders over {}; gRPC on {}, HTTP on {}",
         folder.display(),

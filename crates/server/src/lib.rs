@@ -9,6 +9,7 @@
 //! let server = Server::builder()
 //!     .register(|registry| { /* my_crate::register(registry) */ })
 //!     .watch("recommend.toml")
+//!     .stop_on_signals()
 //!     .start(config, deployment)
 //!     .await?;
 //! println!("gRPC on {}, HTTP on {}", server.grpc_addr(), server.http_addr());

@@ -64,6 +64,9 @@ pub enum ServerError {
     /// The stores or the log could not be closed.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),
+    /// The system lets no signal be heard.
+    #[error("SIGTERM and SIGINT cannot be heard: {0}")]
+    Signals(std::io::Error),
     /// Anything else that should not happen.
     #[error("{0}")]
     Internal(String),
@@ -72,7 +75,12 @@ pub enum ServerError {
 impl Server {
     /// A builder with the components of this workspace.
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { registry: crate::default_registry(), clock: Arc::new(SystemClock), watch: None }
+        ServerBuilder {
+            registry: crate::default_registry(),
+            clock: Arc::new(SystemClock),
+            watch: None,
+            stops_on_signals: false,
+        }
     }
 
     /// Starts a server with the components of this workspace.
@@ -89,6 +97,7 @@ pub struct ServerBuilder {
     registry: Registry,
     clock: Arc<dyn Clock>,
     watch: Option<PathBuf>,
+    stops_on_signals: bool,
 }
 
 impl ServerBuilder {
@@ -110,6 +119,14 @@ impl ServerBuilder {
     #[must_use]
     pub fn watch(mut self, file: impl AsRef<Path>) -> Self {
         self.watch = Some(file.as_ref().to_owned());
+        self
+    }
+
+    /// Hears SIGTERM and SIGINT from before the server listens, for [`RunningServer::until_stopped`]: whoever reached it
+    /// can be sure that a signal drains it. They no longer end the process by themselves then.
+    #[must_use]
+    pub fn stop_on_signals(mut self) -> Self {
+        self.stops_on_signals = true;
         self
     }
 
@@ -152,6 +169,7 @@ impl ServerBuilder {
         config.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         let server = config.server.clone();
         let serving = Serving::new(config, &deployment.stores, &self.registry, &metrics)?;
+        let stops = self.stops_on_signals.then(signals::stops).transpose()?;
         let grpc_listener = listen("server.grpc", server.grpc).await?;
         let http_listener = listen("server.http", server.http).await?;
         let address = |listener: &TcpListener| listener.local_addr().map_err(|e| internal(&e));
@@ -233,6 +251,7 @@ impl ServerBuilder {
             watchers,
             reloader,
             drain: server.drain,
+            stops,
             deployment,
         })
     }
@@ -266,6 +285,7 @@ pub struct RunningServer {
     watchers: [Option<JoinHandle<()>>; 2],
     reloader: Arc<Reloader>,
     drain: Duration,
+    stops: Option<signals::Stops>,
     deployment: Deployment,
 }
 

@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use url::Url;
 
-use super::{Clock, Limits, Server, Settings};
+use super::{Clock, Limits, Server, Settings, Signals};
 use crate::digest::Summarizer;
 use crate::store::{Keyring, Secret};
 
@@ -140,10 +140,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let signals = Signals::listen().context("SIGTERM and SIGINT can't be heard")?;
         let server = Server::start(settings).await?;
         // Whoever started us on port 0 learns the port from this line.
         tracing::info!(address = %server.address(), "listening");
-        server.until_signalled().await?;
+        server.until(signals).await?;
         Ok(())
     })
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::app::{Active, App, Phase};
 use super::metrics::Metrics;
 use super::settings::Settings;
+use super::signals::Signals;
 use super::{clockwork, jobs, routes, tasks};
 use crate::slack::SlackApi;
 use crate::store::{Store, StoreError};
@@ -121,35 +122,21 @@ impl Server {
         self.life.await.unwrap_or(Err(ServerError::Store(StoreError::Interrupted)))
     }
 
-    /// Stops at SIGTERM or Ctrl-C.
+    /// Serves until one of `signals` comes, and stops then.
     ///
     /// # Errors
     /// What [`Server::wait`] returns.
-    pub async fn until_signalled(mut self) -> Result<(), ServerError> {
+    pub async fn until(mut self, mut signals: Signals) -> Result<(), ServerError> {
         tokio::select! {
-            () = signalled() => {}
+            signal = signals.next() => tracing::info!(signal, "stopping"),
             ended = &mut self.life => return ended.unwrap_or(Err(ServerError::Store(StoreError::Interrupted))),
         }
-        tracing::info!("stopping");
         self.stop().await
     }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|source| ServerError::Listen { address, source })
-}
-
-async fn signalled() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
-            return;
-        }
-    }
-    let _ = interrupt.await;
 }
 
 async fn live(

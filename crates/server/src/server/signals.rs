@@ -4,12 +4,13 @@ use super::{RunningServer, ServerError};
 
 impl RunningServer {
     /// Serves until SIGTERM or SIGINT, then shuts down; a second signal meanwhile ends the process at once, with
-    /// status 130.
+    /// status 130. They are heard from the call on, or from the start with
+    /// [`ServerBuilder::stop_on_signals`](super::ServerBuilder::stop_on_signals).
     ///
     /// # Errors
-    /// As [`RunningServer::shutdown`].
-    pub async fn until_stopped(self) -> Result<(), ServerError> {
-        let mut stops = stops().map_err(|error| ServerError::Internal(format!("no signals: {error}")))?;
+    /// As [`RunningServer::shutdown`], and [`ServerError::Signals`].
+    pub async fn until_stopped(mut self) -> Result<(), ServerError> {
+        let mut stops = self.stops.take().map_or_else(stops, Ok)?;
         let signal = stops.next().await;
         tracing::info!(signal, "stopping; a second signal ends at once");
         let second = tokio::spawn(async move {
@@ -30,13 +31,16 @@ impl RunningServer {
 mod imp {
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
+    use crate::server::ServerError;
+
     pub(crate) struct Stops {
         terminate: Signal,
         interrupt: Signal,
     }
 
-    pub(crate) fn stops() -> std::io::Result<Stops> {
-        Ok(Stops { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    pub(crate) fn stops() -> Result<Stops, ServerError> {
+        let hear = |kind| signal(kind).map_err(ServerError::Signals);
+        Ok(Stops { terminate: hear(SignalKind::terminate())?, interrupt: hear(SignalKind::interrupt())? })
     }
 
     impl Stops {
@@ -66,9 +70,11 @@ mod imp {
 
 #[cfg(not(unix))]
 mod imp {
+    use crate::server::ServerError;
+
     pub(crate) struct Stops;
 
-    pub(crate) fn stops() -> std::io::Result<Stops> {
+    pub(crate) fn stops() -> Result<Stops, ServerError> {
         Ok(Stops)
     }
 
@@ -92,4 +98,4 @@ mod imp {
     }
 }
 
-pub(super) use imp::{hangups, stops};
+pub(super) use imp::{Stops, hangups, stops};

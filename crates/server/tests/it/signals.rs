@@ -25,8 +25,13 @@ fn serve_when_run_as_a_child() {
         let file = folder.join("recommend.toml");
         let config = Config::load(&file).unwrap();
         let deployment = Deployment::open(&folder.join("data"), &config.log).await.unwrap();
-        let server =
-            Server::builder().register(parts::register).watch(&file).start(config, deployment).await.unwrap();
+        let server = Server::builder()
+            .register(parts::register)
+            .watch(&file)
+            .stop_on_signals()
+            .start(config, deployment)
+            .await
+            .unwrap();
         println!("serving {} {}", server.grpc_addr(), server.http_addr());
         server.until_stopped().await.unwrap();
     });
