@@ -23,6 +23,8 @@ redis: ## bring redis-server into .deps/redis when the system has none
 
 test-redis: redis ## the stores' contract, clusters and faults over a real Redis
 	RECOMMEND_REDIS=required $(CARGO) test -p recommend-stores --test redis -- --nocapture
+	$(CARGO) test -p recommend-stores --features redis-tls --lib redis::tls
+	RECOMMEND_REDIS=required $(CARGO) test -p recommend-stores --features redis-tls --test redis_tls -- --nocapture
 	RECOMMEND_REDIS=required $(CARGO) test -p recommend-server --test it redis -- --nocapture
 
 bench-redis: redis ## the benches of live features and of the whole server over a real Redis, beside the embedded stores

@@ -40,6 +40,7 @@ mod row;
 mod rows;
 mod stats;
 mod store;
+mod tls;
 mod together;
 mod vocabulary;
 mod write;

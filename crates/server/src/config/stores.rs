@@ -1,5 +1,6 @@
 //! The section `[stores]`: where catalog, features and interactions are kept.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use recommend_stores::{RedisOptions, Retention};
@@ -20,7 +21,10 @@ pub struct StoresConfig {
     /// `"embedded"` (in the data folder, the default), `"redis"`, or `"redis-cluster"`.
     pub kind: StoresKind,
     /// `redis://[user:password@]host:port[/db]`, or a list of some nodes of a cluster. `redis://127.0.0.1:6379` by default.
+    /// `rediss://` is TLS, in a program that is built with the feature `redis-tls`.
     pub url: Urls,
+    /// With TLS: a PEM file of the authorities that certify Redis, instead of the system's.
+    pub certificates: Option<PathBuf>,
     /// Into how many parts a tenant's data is cut; each is on one node of a cluster. Fixed by the first write. 1 by default,
     /// 16 for a cluster.
     pub shards: Option<u32>,
@@ -85,6 +89,7 @@ impl Default for StoresConfig {
         StoresConfig {
             kind: StoresKind::Embedded,
             url: Urls::One(url.to_owned()),
+            certificates: None,
             shards: None,
             connections,
             timeout,
@@ -136,6 +141,7 @@ impl StoresConfig {
             cache_bytes: self.cache_mib << 20,
             retention: self.retention.unwrap_or(options.retention),
             recognise: self.recognise,
+            certificates: self.certificates.clone(),
             ..options
         })
     }
@@ -153,10 +159,22 @@ impl StoresConfig {
             Urls::Several(urls) => urls,
         };
         check(!urls.is_empty(), "url", "is an empty list; name a node of the cluster");
+        let tls = |url: &String| url.starts_with("rediss://");
         check(
-            urls.iter().all(|url| url.starts_with("redis://") || url.starts_with("redis+unix://")),
+            urls.iter()
+                .all(|url| url.starts_with("redis://") || url.starts_with("redis+unix://") || tls(url)),
             "url",
-            "must begin with redis://, as in \"redis://127.0.0.1:6379\"",
+            "must begin with redis:// or, for TLS, rediss://, as in \"redis://127.0.0.1:6379\"",
+        );
+        check(
+            cfg!(feature = "redis-tls") || !urls.iter().any(tls),
+            "url",
+            "asks for TLS, which this program was built without: build it with --features redis-tls",
+        );
+        check(
+            self.certificates.is_none() || urls.iter().all(tls),
+            "certificates",
+            "is for TLS: write the address with rediss://",
         );
         check(
             self.kind != StoresKind::Redis || urls.len() == 1,

@@ -12,6 +12,7 @@ use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResu
 
 use super::options::RedisOptions;
 use super::stats::RedisStats;
+use super::tls;
 use crate::breaker::Breaker;
 use crate::error::StoreError;
 
@@ -78,6 +79,7 @@ pub(crate) struct Link {
     pub(crate) patience: Duration,
     pub(crate) write_patience: Duration,
     place: String,
+    tls: bool,
     pub(crate) stats: Arc<RedisStats>,
 }
 
@@ -89,14 +91,15 @@ impl Link {
                 "{place:?} is no address of a Redis: {error}; write for example redis://127.0.0.1:6379"
             ),
         };
+        let tls = tls::certificates(options)?;
         let server = match options.cluster {
             false => {
                 let url = options.url.first().map_or("redis://127.0.0.1:6379", String::as_str);
-                Server::Single(Client::open(url).map_err(|error| bad(&error))?)
+                Server::Single(tls::client(url, tls).map_err(|error| bad(&error))?)
             }
             true => {
                 let builder = ClusterClient::builder(options.url.iter().map(String::as_str));
-                let builder = builder
+                let builder = tls::cluster(builder, tls)
                     .retries(2)
                     .min_retry_wait(5)
                     .max_retry_wait(50)
@@ -115,6 +118,7 @@ impl Link {
             patience: options.timeout,
             write_patience: options.write_timeout,
             place,
+            tls: tls::wanted(options),
             stats,
         })
     }
@@ -233,8 +237,10 @@ impl Link {
         self.stats.connections.fetch_add(1, Ordering::Relaxed);
         let connection = match &self.server {
             Server::Single(client) => {
+                // Shaking hands over TLS takes longer; a read waits no longer for it than for anything.
+                let patience = if self.tls { self.write_patience } else { self.patience };
                 let config = AsyncConnectionConfig::new()
-                    .set_connection_timeout(Some(self.patience.max(Duration::from_millis(100))))
+                    .set_connection_timeout(Some(patience.max(Duration::from_millis(100))))
                     .set_response_timeout(Some(self.write_patience));
                 Connection::Single(client.get_multiplexed_async_connection_with_config(&config).await?)
             }

@@ -1,5 +1,6 @@
 //! Where Redis is, and how long things take at most.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::event_row::Shape;
@@ -8,8 +9,11 @@ use crate::interactions::Scope;
 /// How to reach a Redis and what to expect of it. [`RedisOptions::at`] has the defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RedisOptions {
-    /// `redis://[user:password@]host:port[/db]`; for a cluster, some of its nodes.
+    /// `redis://[user:password@]host:port[/db]`; for a cluster, some of its nodes. `rediss://` is TLS, in a program that is
+    /// built with the feature `redis-tls`.
     pub url: Vec<String>,
+    /// With TLS: a PEM file of the authorities that certify the server, instead of the system's.
+    pub certificates: Option<PathBuf>,
     /// Whether it is a cluster.
     pub cluster: bool,
     /// Into how many parts the data of a tenant is cut; each lies on one node of a cluster. Fixed by the first write:
@@ -39,6 +43,7 @@ impl RedisOptions {
     pub fn at(url: &str) -> Self {
         RedisOptions {
             url: vec![url.to_owned()],
+            certificates: None,
             cluster: false,
             shards: 1,
             connections: 3,
