@@ -27,7 +27,8 @@ def with_polars(log, output):
     import polars as pl
 
     def read(table, *levels):
-        return pl.scan_parquet(str(pathlib.Path(log, table, *levels) / "date=*/*.parquet"), hive_partitioning=False)
+        # By columns: this version cannot filter keys of a fixed size while it reads.
+        return pl.scan_parquet(str(pathlib.Path(log, table, *levels) / "date=*/*.parquet"), hive_partitioning=False, parallel="columns")
 
     requests = read("requests", CORPUS, SOURCE).unique("request")
     impressions = read("impressions", CORPUS, SOURCE).filter("shown").drop("fetchers", "shown")

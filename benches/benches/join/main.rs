@@ -21,6 +21,10 @@ use std::process::Command;
 use recommend_benches::{Better, Report};
 use serde::Deserialize;
 
+/// As in the program that joins.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What one run of a join says of itself.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Run {

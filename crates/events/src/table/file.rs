@@ -117,8 +117,9 @@ fn properties(
     let (fixed, of_features) = schema.fields().split_at(schema.fields().len() - features.len());
     for field in fixed {
         let encoding = match (field.name().as_str(), field.data_type()) {
-            // Impressions repeat the key of their request: each shares all of its bytes with the one before.
-            (_, DataType::FixedSizeBinary(_)) => Encoding::DELTA_BYTE_ARRAY,
+            // Impressions repeat the key of their request, which compression sees. As deltas they would be smaller by
+            // little, and Polars does not read those.
+            (_, DataType::FixedSizeBinary(_)) => Encoding::PLAIN,
             ("time" | "position" | "seed" | "latency_us", _) => Encoding::DELTA_BINARY_PACKED,
             ("score", _) => Encoding::BYTE_STREAM_SPLIT,
             // Through a dictionary: ids, names, counts.

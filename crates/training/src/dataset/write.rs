@@ -12,7 +12,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{Float32Type, SchemaRef};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -191,12 +191,12 @@ fn sync_folder(path: &Path) -> Result<(), DatasetError> {
 const ROW_GROUP_ROWS: usize = 256 * 1024;
 
 /// Written once and read a few times, whole: fast to write and to read comes before small. As in the log, the first
-/// values of a feature decide: few different ones go through a dictionary, what hardly repeats is written as it is.
+/// values of a feature decide: what repeats is compressed plane by plane, what hardly does is written as it is.
 fn properties(rows: &RecordBatch, inputs: Option<String>) -> Result<WriterProperties, ParquetError> {
     let mut metadata = vec![KeyValue::new(VERSION_KEY.to_owned(), VERSION.to_string())];
     metadata.extend(inputs.map(|inputs| KeyValue::new(INPUTS_KEY.to_owned(), inputs)));
     let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(Compression::LZ4_RAW)
         .set_created_by(concat!("recommend-training ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_statistics_enabled(EnabledStatistics::None)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -204,16 +204,22 @@ fn properties(rows: &RecordBatch, inputs: Option<String>) -> Result<WriterProper
     for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
         let path = ColumnPath::new(vec![field.name().clone()]);
         let encoding = match field.name().as_str() {
-            // Each shares all of its bytes with the one before, but for the first of a request.
-            "request" => Encoding::DELTA_BYTE_ARRAY,
+            // Each is the one before again, but for the first of a request: compression sees that. No deltas, which Polars
+            // does not read.
+            "request" => Encoding::PLAIN,
             "time" | "position" => Encoding::DELTA_BINARY_PACKED,
+            // No dictionaries: looking every value up costs more than it saves.
+            "entity" | "user" => Encoding::PLAIN,
             name if name == "score" || name.starts_with(FEATURE_PREFIX) => {
                 let values = column.as_primitive_opt::<Float32Type>().map(|values| &**values.values());
-                if Texture::of(values.unwrap_or_default()) == Texture::Repeating {
-                    continue;
+                match Texture::of(values.unwrap_or_default()) {
+                    Texture::Repeating => Encoding::BYTE_STREAM_SPLIT,
+                    Texture::Mixed | Texture::Distinct => {
+                        properties =
+                            properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+                        Encoding::PLAIN
+                    }
                 }
-                properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
-                Encoding::PLAIN
             }
             _ => continue,
         };
