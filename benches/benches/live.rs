@@ -25,7 +25,7 @@ const INTERACTIONS: u64 = 200_000;
 const CANDIDATES: usize = 100;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn kinds() -> [Name; 5] {
     ["message", "join", "read", "reaction", "leave"].map(Name::literal)

@@ -19,7 +19,7 @@ use crate::process::ServerProcess;
 
 /// As in the `recommend` binary.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Metarank's own chart for 100 items, in milliseconds.
 const METARANK: (f64, f64) = (7.0, 10.0);

@@ -23,7 +23,7 @@ use serde::Deserialize;
 
 /// As in the program that joins.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What one run of a join says of itself.
 #[derive(Debug, Deserialize)]

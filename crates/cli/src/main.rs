@@ -34,9 +34,10 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Cli, Command};
 use crate::exit::{Exit, Usage};
 
-/// glibc's malloc and free were about 8 % of the CPU of a request, most of it in the gRPC stack; this one takes less.
+/// glibc's malloc and free were about 8 % of the CPU of a request, most of it in the gRPC stack; this one takes less, and gives
+/// back what one thread allocates and another frees: a join of 16 million impressions has 0.3 GiB, with mimalloc it had 1.4.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
