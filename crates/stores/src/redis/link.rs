@@ -58,7 +58,7 @@ impl Connection {
 }
 
 enum Server {
-    Single(Client),
+    Single(Box<Client>),
     Cluster(Box<ClusterClient>),
 }
 
@@ -95,7 +95,7 @@ impl Link {
         let server = match options.cluster {
             false => {
                 let url = options.url.first().map_or("redis://127.0.0.1:6379", String::as_str);
-                Server::Single(tls::client(url, tls).map_err(|error| bad(&error))?)
+                Server::Single(Box::new(tls::client(url, tls).map_err(|error| bad(&error))?))
             }
             true => {
                 let builder = ClusterClient::builder(options.url.iter().map(String::as_str));
