@@ -8,6 +8,7 @@
 mod floor;
 mod forest;
 mod load;
+mod log;
 mod process;
 mod serve;
 mod shadow;
@@ -35,8 +36,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         shadow::run(&mut report, seconds)?;
         return Ok(report.finish()?);
     }
+    if std::env::args().any(|argument| argument == "log") {
+        let mut report = Report::new("grpc-log");
+        log::run(&mut report, seconds)?;
+        return Ok(report.finish()?);
+    }
     let mut report = Report::new("grpc");
-    let mut cpu_per_request = Vec::new();
     let at_once = ServerProcess::start(&serve::Case::floor())?;
     let floor = Load::new(&at_once)?;
     floor.closed(64, seconds / 3.0)?;
@@ -48,7 +53,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let peak = load.closed(64, seconds)?;
         let cpu = (server.cpu()? - before) / peak.answered as f64;
         let log = (server.cpu_of("log-")? - log_before) / peak.answered as f64;
-        cpu_per_request.push((name, cpu));
         report.figure(name, "peak, requests/s on one core", peak.per_second());
         report.figure(name, "server CPU, µs/request", cpu * 1e6);
         report.figure(name, "of it the log's own threads, %", log / cpu * 100.0);
@@ -82,14 +86,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         report.figure(name, "records shed by the log", ended.shed as f64);
     }
     at_once.stop()?;
-    let cost = |wanted: &str| cpu_per_request.iter().find(|(name, _)| *name == wanted).map(|(_, cpu)| *cpu);
-    if let (Some(with), Some(without)) = (cost("100 candidates"), cost("100 candidates, log off")) {
-        report.figure(
-            "the log",
-            "share of a request's CPU beside a run without it, %",
-            (with - without) / with * 100.0,
-        );
-    }
+    log::run(&mut report, seconds)?;
     report.finish()?;
     Ok(())
 }

@@ -87,26 +87,25 @@ impl Case {
     }
 
     pub(crate) fn all() -> Vec<(&'static str, Case)> {
-        let case = |candidates, log| Case {
+        let case = |candidates| Case {
             candidates,
             channels: candidates * 6,
             users: 500,
-            log,
+            log: true,
             trees: 0,
             shadow: false,
             redis: None,
             floor: false,
         };
         let mut all = vec![
-            ("100 candidates", case(100, true)),
-            ("100 candidates, log off", case(100, false)),
-            ("1,000 candidates", Case { channels: 1500, ..case(1000, true) }),
-            ("100 candidates, 500 trees", Case { trees: 500, ..case(100, true) }),
-            ("1,000 candidates, 500 trees", Case { trees: 500, channels: 1500, ..case(1000, true) }),
+            ("100 candidates", case(100)),
+            ("1,000 candidates", Case { channels: 1500, ..case(1000) }),
+            ("100 candidates, 500 trees", Case { trees: 500, ..case(100) }),
+            ("1,000 candidates, 500 trees", Case { trees: 500, channels: 1500, ..case(1000) }),
         ];
         if let Ok(url) = std::env::var("REDIS_URL") {
             // It must be empty, and can be filled once.
-            all = vec![("100 candidates, Redis on loopback", Case { redis: Some(url), ..case(100, true) })];
+            all = vec![("100 candidates, Redis on loopback", Case { redis: Some(url), ..case(100) })];
         }
         all
     }
@@ -128,6 +127,11 @@ impl Case {
     /// The cases that shadows are measured on.
     pub(crate) fn is_logged_and_small(&self) -> bool {
         self.log && self.candidates == 100
+    }
+
+    /// The same without a log.
+    pub(crate) fn without_log(self) -> Case {
+        Case { log: false, ..self }
     }
 
     /// The same with a shadow.

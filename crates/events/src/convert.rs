@@ -81,7 +81,7 @@ fn tables(
     let mut requests: BTreeMap<Partition, Requests> = BTreeMap::new();
     let mut impressions: BTreeMap<(Partition, u64), Impressions> = BTreeMap::new();
     let mut interactions: BTreeMap<Partition, Interactions> = BTreeMap::new();
-    for record in reader.by_ref() {
+    while let Some(record) = reader.next() {
         match record {
             SegmentRecord::Request(request) => {
                 let pipeline = &request.pipeline;
@@ -106,6 +106,7 @@ fn tables(
                 })
                 .and_then(|table| table.push(&request))
                 .map_err(bad)?;
+                reader.recycle(request);
             }
             SegmentRecord::Interactions(rows) => {
                 for row in rows {

@@ -84,17 +84,20 @@ impl<'a> Cursor<'a> {
         u32::try_from(self.varint()?).ok()
     }
 
-    pub(super) fn f32s(&mut self, count: usize) -> Option<Vec<f32>> {
-        let raw = self.take(count.checked_mul(4)?)?;
-        Some(raw.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect())
+    /// Puts so many in the place of what `to` holds.
+    pub(super) fn f32s(&mut self, count: usize, to: &mut Vec<f32>) -> Option<()> {
+        let (cells, _) = self.take(count.checked_mul(4)?)?.as_chunks();
+        to.clear();
+        to.extend(cells.iter().map(|cell| f32::from_le_bytes(*cell)));
+        Some(())
     }
 
-    pub(super) fn u64s(&mut self, count: usize) -> Option<Vec<u64>> {
-        let mut values = Vec::with_capacity(if count * 8 <= self.0.len() { count } else { return None });
-        for _ in 0..count {
-            values.push(self.u64()?);
-        }
-        Some(values)
+    /// The same.
+    pub(super) fn u64s(&mut self, count: usize, to: &mut Vec<u64>) -> Option<()> {
+        let (cells, _) = self.take(count.checked_mul(8)?)?.as_chunks();
+        to.clear();
+        to.extend(cells.iter().map(|cell| u64::from_le_bytes(*cell)));
+        Some(())
     }
 }
 
@@ -118,8 +121,8 @@ mod tests {
         fn no_bytes_make_reading_panic(bytes: Vec<u8>, count: usize) {
             let _ = Cursor(&bytes).varint();
             let _ = Cursor(&bytes).count(count);
-            let _ = Cursor(&bytes).f32s(count);
-            let _ = Cursor(&bytes).u64s(count % 1_000_000);
+            let _ = Cursor(&bytes).f32s(count, &mut Vec::new());
+            let _ = Cursor(&bytes).u64s(count, &mut Vec::new());
         }
 
         #[test]
@@ -127,7 +130,8 @@ mod tests {
             let values: Vec<f32> = bits.iter().map(|b| f32::from_bits(*b)).collect();
             let mut bytes = Vec::new();
             put_f32s(&mut bytes, &values);
-            let back = Cursor(&bytes).f32s(values.len()).unwrap();
+            let mut back = vec![1.0];
+            Cursor(&bytes).f32s(values.len(), &mut back).unwrap();
             prop_assert_eq!(back.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), bits);
         }
     }

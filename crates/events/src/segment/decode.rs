@@ -73,6 +73,31 @@ pub struct SegmentRequest {
 }
 
 impl SegmentRequest {
+    /// One without anything of its own.
+    fn of(pipeline: Arc<Pipeline>) -> Self {
+        SegmentRequest {
+            pipeline,
+            request: RequestId(0),
+            time: Timestamp(0),
+            tenant: 0,
+            user: 0,
+            seed: 0,
+            limit: 0,
+            candidates: 0,
+            scored: 0,
+            latency_us: 0,
+            degraded: Vec::new(),
+            shown: 0,
+            shadow_of: None,
+            drafted: Vec::new(),
+            entities: Vec::new(),
+            scores: Vec::new(),
+            propensities: Vec::new(),
+            fetched_by: Vec::new(),
+            features: Vec::new(),
+        }
+    }
+
     /// Its row of `requests`.
     pub fn row(&self) -> RequestRow {
         RequestRow {
@@ -162,7 +187,11 @@ impl Decoder {
 
     /// Reads a body whose checksum is right. `None` when it says nothing that this version knows; `Some(None)` for the
     /// frames that only name things.
-    pub(super) fn body(&mut self, body: &[u8]) -> Option<Option<SegmentRecord>> {
+    pub(super) fn body(
+        &mut self,
+        body: &[u8],
+        spare: &mut Option<Box<SegmentRequest>>,
+    ) -> Option<Option<SegmentRecord>> {
         let mut cursor = Cursor(body);
         let record = match cursor.u8()? {
             NAME => {
@@ -177,7 +206,7 @@ impl Decoder {
                 self.pipelines.push(Arc::new(pipeline));
                 None
             }
-            REQUEST => Some(SegmentRecord::Request(Box::new(self.request(&mut cursor)?))),
+            REQUEST => Some(SegmentRecord::Request(self.request(&mut cursor, spare.take())?)),
             INTERACTIONS => {
                 let count = cursor.count(55)?;
                 let rows: Option<Vec<_>> = (0..count).map(|_| self.interaction(&mut cursor)).collect();
@@ -231,58 +260,57 @@ impl Decoder {
         Some(Pipeline { corpus, source, experiment, variant, model, schema, features, fetchers })
     }
 
-    fn request(&self, cursor: &mut Cursor<'_>) -> Option<SegmentRequest> {
-        let pipeline = self.pipelines.get(usize::try_from(cursor.varint()?).ok()?)?.clone();
-        let request = RequestId(cursor.u128()?);
-        let time = Timestamp(cursor.i64()?);
-        let (tenant, user, seed) = (cursor.u64()?, cursor.u64()?, cursor.u64()?);
-        let (limit, candidates, scored) = (cursor.small()?, cursor.small()?, cursor.small()?);
-        let latency_us = cursor.varint()?;
-        let count = cursor.count(3)?;
-        let degraded: Option<Vec<_>> = (0..count)
-            .map(|_| {
-                let stage = *Stage::ALL.get(usize::from(cursor.u8()?))?;
-                let cause = *Cause::ALL.get(usize::from(cursor.u8()?))?;
-                Some((stage, self.name(cursor.varint()?)?, cause))
-            })
-            .collect();
+    /// Into the memory of an earlier request, if there is one.
+    fn request(
+        &self,
+        cursor: &mut Cursor<'_>,
+        spare: Option<Box<SegmentRequest>>,
+    ) -> Option<Box<SegmentRequest>> {
+        let pipeline = self.pipelines.get(usize::try_from(cursor.varint()?).ok()?)?;
+        let mut request = match spare {
+            Some(mut spare) => {
+                if !Arc::ptr_eq(&spare.pipeline, pipeline) {
+                    spare.pipeline = pipeline.clone();
+                }
+                spare
+            }
+            None => Box::new(SegmentRequest::of(pipeline.clone())),
+        };
+        let to = &mut *request;
+        to.request = RequestId(cursor.u128()?);
+        to.time = Timestamp(cursor.i64()?);
+        (to.tenant, to.user, to.seed) = (cursor.u64()?, cursor.u64()?, cursor.u64()?);
+        (to.limit, to.candidates, to.scored) = (cursor.small()?, cursor.small()?, cursor.small()?);
+        to.latency_us = cursor.varint()?;
+        to.degraded.clear();
+        for _ in 0..cursor.count(3)? {
+            let stage = *Stage::ALL.get(usize::from(cursor.u8()?))?;
+            let cause = *Cause::ALL.get(usize::from(cursor.u8()?))?;
+            to.degraded.push((stage, self.name(cursor.varint()?)?, cause));
+        }
         let items = cursor.count(17)?;
-        let shown = usize::try_from(cursor.varint()?).ok().filter(|shown| *shown <= items)?;
-        let (mut shadow_of, mut drafted) = (None, Vec::new());
+        to.shown = usize::try_from(cursor.varint()?).ok().filter(|shown| *shown <= items)?;
+        to.shadow_of = None;
+        to.drafted.clear();
         if self.version >= 2 {
             if self.flag(cursor)? {
-                shadow_of = Some(RequestId(cursor.u128()?));
+                to.shadow_of = Some(RequestId(cursor.u128()?));
             }
             if self.flag(cursor)? {
-                let names: Option<Vec<_>> = (0..items).map(|_| self.name(cursor.varint()?)).collect();
-                drafted = names?;
+                for _ in 0..items {
+                    to.drafted.push(self.name(cursor.varint()?)?);
+                }
             }
         }
-        let entities = cursor.u64s(items)?;
-        let (scores, propensities) = (cursor.f32s(items)?, cursor.f32s(items)?);
-        let fetched_by: Option<Vec<_>> = (0..items).map(|_| cursor.varint()).collect();
-        let features = cursor.f32s(items.checked_mul(pipeline.features.len())?)?;
-        Some(SegmentRequest {
-            pipeline,
-            request,
-            time,
-            tenant,
-            user,
-            seed,
-            limit,
-            candidates,
-            scored,
-            latency_us,
-            degraded: degraded?,
-            shown,
-            shadow_of,
-            drafted,
-            entities,
-            scores,
-            propensities,
-            fetched_by: fetched_by?,
-            features,
-        })
+        cursor.u64s(items, &mut to.entities)?;
+        cursor.f32s(items, &mut to.scores)?;
+        cursor.f32s(items, &mut to.propensities)?;
+        to.fetched_by.clear();
+        for _ in 0..items {
+            to.fetched_by.push(cursor.varint()?);
+        }
+        cursor.f32s(items.checked_mul(pipeline.features.len())?, &mut to.features)?;
+        Some(request)
     }
 
     fn interaction(&self, cursor: &mut Cursor<'_>) -> Option<InteractionRow> {

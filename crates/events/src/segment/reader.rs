@@ -87,6 +87,7 @@ pub fn read_segment(path: &Path) -> Result<SegmentReader, LogError> {
         at: HEADER_BYTES as u64,
         body: Vec::new(),
         decoder: Decoder::new(VERSION),
+        spare: None,
         damage: None,
     };
     if bytes.len() < HEADER_BYTES || bytes.iter().all(|byte| *byte == 0) {
@@ -143,6 +144,8 @@ pub struct SegmentReader {
     at: u64,
     body: Vec<u8>,
     decoder: Decoder,
+    /// Memory for the next request.
+    spare: Option<Box<SegmentRequest>>,
     damage: Option<Damage>,
 }
 
@@ -170,6 +173,11 @@ impl SegmentReader {
     /// Why reading stopped early, once the iterator has ended; `None` when the segment is whole.
     pub fn damage(&self) -> Option<&Damage> {
         self.damage.as_ref()
+    }
+
+    /// Takes back a request that is done with: the next one goes into its memory.
+    pub(crate) fn recycle(&mut self, request: Box<SegmentRequest>) {
+        self.spare = Some(request);
     }
 
     fn broken(&mut self, kind: DamageKind, reason: impl Into<String>) {
@@ -211,7 +219,7 @@ impl SegmentReader {
             }
             if self.header.checksum(self.at, &self.body) != crc {
                 self.broken(DamageKind::Corrupt, "the checksum of a frame is wrong");
-            } else if let Some(record) = self.decoder.body(&self.body) {
+            } else if let Some(record) = self.decoder.body(&self.body, &mut self.spare) {
                 self.at += FRAME_BYTES as u64 + u64::from(length);
                 return Some(record);
             } else {

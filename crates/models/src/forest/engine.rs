@@ -15,8 +15,10 @@ use super::shap::{Shap, ShapError};
 use super::walk::Walk;
 use super::{Forest, Tree};
 
-/// Up to this many rows are scored one by one; a tile costs the same for one row as for 64.
+/// Up to this many rows are scored one by one; most layouts take as long for a tile of one row as for one of 64.
 const FEW: usize = 12;
+/// The same where all trees are [`Deep`], which takes as long for one row as for sixteen.
+const FEW_OF_DEEP: usize = 2;
 
 /// More byte columns than this would make tiles that no cache holds.
 const MAX_COLUMNS: usize = 1 << 14;
@@ -44,6 +46,8 @@ struct ByteEngine {
     groups: Vec<Vec<Layout>>,
     /// For a few rows.
     lanes: Option<Lanes>,
+    /// Without lanes: up to how many rows are scored one by one.
+    few: usize,
 }
 
 /// The path that reads values as they are, for small forests of shallow trees.
@@ -132,7 +136,7 @@ impl Engine {
             Some(lanes) if rows.len() <= lanes::ROWS => {
                 self.isa.lanes(lanes, &bytes.quantiser, forest.sets(), rows, forest.groups(), sums);
             }
-            None if rows.len() <= FEW => self.walk.add(forest, rows, sums),
+            None if rows.len() <= bytes.few => self.walk.add(forest, rows, sums),
             _ => SCRATCH.with_borrow_mut(|scratch| match &self.floats {
                 Some(floats) => floats.add(self.isa, forest, rows, sums, scratch),
                 None => bytes.add(self.isa, forest, &self.walk, rows, sums, scratch),
@@ -191,9 +195,10 @@ impl ByteEngine {
             let runs = trees.chunk_by(|a, b| kind(forest, *a, codes, isa) == kind(forest, *b, codes, isa));
             runs.map(|run| Layout::of(forest, run, codes, isa)).collect()
         });
-        let groups = groups.collect();
+        let groups: Vec<Vec<Layout>> = groups.collect();
         let lanes = if isa.has_lanes() { Lanes::of(forest, codes) } else { None };
-        ByteEngine { quantiser, groups, lanes }
+        let all_deep = groups.iter().flatten().all(|layout| matches!(layout, Layout::Deep(_)));
+        ByteEngine { quantiser, groups, lanes, few: if all_deep { FEW_OF_DEEP } else { FEW } }
     }
 
     fn add(
@@ -218,7 +223,7 @@ impl ByteEngine {
                         match layout {
                             Layout::Fold(fold) => isa.fold(fold, codes, lane),
                             Layout::Blend(blend) => isa.blend(blend, codes, &mut scratch.slots, lane),
-                            Layout::Deep(deep) => isa.deep(deep, codes, lane),
+                            Layout::Deep(deep) => isa.deep(deep, codes, rows.len(), lane),
                             Layout::Walk(trees) => walk.add_trees(forest, &rows, trees, lane),
                         }
                     }

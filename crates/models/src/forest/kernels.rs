@@ -164,13 +164,13 @@ impl Isa {
         }
     }
 
-    /// Adds the leaves of a tile to `sums`. Does nothing where [`Isa::folds`] is false.
+    /// Adds the leaves of a tile's first `rows` to `sums`. Does nothing where [`Isa::folds`] is false.
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is no kernel"))]
-    pub(crate) fn deep(self, deep: &Deep, tile: &[Bytes], sums: &mut [f32; TILE]) {
+    pub(crate) fn deep(self, deep: &Deep, tile: &[Bytes], rows: usize, sums: &mut [f32; TILE]) {
         match self {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the value exists only where the processor has these instructions.
-            Isa::Avx512 | Isa::Vbmi => unsafe { avx512::deep(deep, tile, sums) },
+            Isa::Avx512 | Isa::Vbmi => unsafe { avx512::deep(deep, tile, rows, sums) },
             _ => debug_assert!(false, "only gathering instruction sets get this layout"),
         }
     }

@@ -378,9 +378,22 @@ unsafe fn look_up<const DEPTH: usize>(leaves: *const f32, index: __m512i) -> __m
     }
 }
 
-/// Adds the leaves of a [`Deep`].
+/// Adds the leaves of a [`Deep`] for the first rows of a tile, sixteen at a time.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn deep(deep: &Deep, tile: &[Bytes], sums: &mut [f32; TILE]) {
+pub(super) fn deep(deep: &Deep, tile: &[Bytes], rows: usize, sums: &mut [f32; TILE]) {
+    match rows.div_ceil(16) {
+        0 => {}
+        1 => deep_of::<1>(deep, tile, sums),
+        2 => deep_of::<2>(deep, tile, sums),
+        3 => deep_of::<3>(deep, tile, sums),
+        _ => deep_of::<4>(deep, tile, sums),
+    }
+}
+
+/// For so many times sixteen rows, of which a tile has four.
+#[target_feature(enable = "avx512f,avx512bw")]
+fn deep_of<const QUARTERS: usize>(deep: &Deep, tile: &[Bytes], sums: &mut [f32; TILE]) {
+    const { assert!(QUARTERS <= TILE / 16) };
     // Codes are gathered four bytes at a time, of which three may lie behind the last column that is read.
     assert!(tile.len() >= deep.columns + SLACK / TILE, "the tile is as wide as the layout needs");
     let tile = tile.as_ptr().cast::<u8>();
@@ -388,14 +401,15 @@ pub(super) fn deep(deep: &Deep, tile: &[Bytes], sums: &mut [f32; TILE]) {
     let columns = _mm512_set1_epi32((1 << deep.column_bits) - 1);
     let child_shift = _mm_cvtsi32_si128(8 + deep.column_bits as i32);
     let lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    let rows = [0, 16, 32, 48].map(|start| _mm512_add_epi32(lane, _mm512_set1_epi32(start)));
+    let starts: [usize; QUARTERS] = std::array::from_fn(|quarter| 16 * quarter);
+    let rows = starts.map(|start| _mm512_add_epi32(lane, _mm512_set1_epi32(start as i32)));
     let sums = sums.as_mut_ptr();
     // SAFETY: `sums` are 64.
-    let mut total = [0, 16, 32, 48].map(|start| unsafe { _mm512_loadu_ps(sums.add(start)) });
+    let mut total = starts.map(|start| unsafe { _mm512_loadu_ps(sums.add(start)) });
     for tree in &deep.trees {
         let nodes = deep.nodes[tree.start as usize..].as_ptr();
         let values = deep.values[tree.start as usize..].as_ptr();
-        let mut at = [_mm512_setzero_si512(); 4];
+        let mut at = [_mm512_setzero_si512(); QUARTERS];
         for _ in 0..tree.depth {
             let mut moved = 0;
             for (at, row) in at.iter_mut().zip(&rows) {
@@ -421,8 +435,8 @@ pub(super) fn deep(deep: &Deep, tile: &[Bytes], sums: &mut [f32; TILE]) {
             *total = _mm512_add_ps(*total, unsafe { _mm512_i32gather_ps::<4>(*at, values) });
         }
     }
-    for (quarter, total) in total.iter().enumerate() {
+    for (start, total) in starts.into_iter().zip(total) {
         // SAFETY: `sums` are 64.
-        unsafe { _mm512_storeu_ps(sums.add(16 * quarter), *total) };
+        unsafe { _mm512_storeu_ps(sums.add(start), total) };
     }
 }
