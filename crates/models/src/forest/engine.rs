@@ -12,13 +12,11 @@ use super::lanes::{self, Lanes};
 use super::quantise::{Bytes, Codes, Quantiser, TILE};
 use super::rows::Rows;
 use super::shap::{Shap, ShapError};
-use super::walk::Walk;
+use super::walk::{self, Walk};
 use super::{Forest, Tree};
 
-/// Up to this many rows are scored one by one; most layouts take as long for a tile of one row as for one of 64.
-const FEW: usize = 12;
-/// The same where all trees are [`Deep`], which takes as long for one row as for sixteen.
-const FEW_OF_DEEP: usize = 2;
+/// The most rows that are ever scored one by one where there are no lanes for them.
+const MOST_FEW: f64 = 16.0;
 
 /// More byte columns than this would make tiles that no cache holds.
 const MAX_COLUMNS: usize = 1 << 14;
@@ -197,8 +195,7 @@ impl ByteEngine {
         });
         let groups: Vec<Vec<Layout>> = groups.collect();
         let lanes = if isa.has_lanes() { Lanes::of(forest, codes) } else { None };
-        let all_deep = groups.iter().flatten().all(|layout| matches!(layout, Layout::Deep(_)));
-        ByteEngine { quantiser, groups, lanes, few: if all_deep { FEW_OF_DEEP } else { FEW } }
+        ByteEngine { quantiser, groups, lanes, few: few(forest, codes, isa) }
     }
 
     fn add(
@@ -281,6 +278,27 @@ fn by_group(sums: &mut [f32], group: usize, groups: usize, add: impl FnOnce(&mut
 fn floats_cost_less(forest: &Forest, quantiser: &Quantiser) -> bool {
     let splits: usize = forest.trees().iter().map(|tree| (1 << tree.depth.min(fold::SHALLOW)) - 1).sum();
     3 * splits < 2 * TILE * quantiser.ranks.len()
+}
+
+/// How many rows are scored sooner one by one than in a tile. Most layouts take as long for a tile of one row as for one
+/// of 64, [`Deep`] for sixteen rows. The constants are nanoseconds of a Xeon of 2023; only their ratios matter.
+fn few(forest: &Forest, codes: &Codes, isa: Isa) -> usize {
+    // Trees that are walked together wait for the deepest.
+    let abreast = forest.trees().chunks(walk::ABREAST);
+    let walk: f64 = abreast
+        .map(|trees| trees.len() * trees.iter().map(|tree| tree.depth).max().unwrap_or(0))
+        .map(|steps| 1.8 * steps as f64)
+        .sum();
+    let trees = forest.trees().iter().enumerate();
+    let tile: f64 = trees
+        .map(|(number, tree)| match kind(forest, number, codes, isa) {
+            Kind::Fold | Kind::FoldDeep => 0.9 * (tree.depth as f64).exp2(),
+            Kind::Blend => 1.5 * (tree.len / 2) as f64,
+            Kind::Deep => 16.0 * tree.depth as f64,
+            Kind::Walk => MOST_FEW * 1.8 * tree.depth as f64,
+        })
+        .sum();
+    if walk > 0.0 { (tile / walk).clamp(1.0, MOST_FEW) as usize } else { 1 }
 }
 
 /// The layout that suits a tree.

@@ -7,7 +7,7 @@ use super::rows::Rows;
 use super::{Forest, Node, Test};
 
 /// How many trees are walked side by side, to hide the latency of loads.
-const ABREAST: usize = 8;
+pub(crate) const ABREAST: usize = 8;
 
 const DEFAULT_LEFT: u32 = 1 << 31;
 const SPLIT: u32 = 1 << 30;
