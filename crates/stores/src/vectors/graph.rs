@@ -121,12 +121,17 @@ impl Graph {
         if level == 0 { 2 * self.options.links } else { self.options.links }
     }
 
-    fn links(&self, level: usize, slot: u32) -> &[u32] {
+    /// How many links, and then the links.
+    fn block(&self, level: usize, slot: u32) -> &[u32] {
         let most = self.most(level);
-        let block = match level {
+        match level {
             0 => &self.lowest[slot as usize * (most + 1)..][..most + 1],
             level => &self.upper[slot as usize][(level - 1) * (most + 1)..][..most + 1],
-        };
+        }
+    }
+
+    fn links(&self, level: usize, slot: u32) -> &[u32] {
+        let block = self.block(level, slot);
         &block[1..=block[0] as usize]
     }
 
@@ -166,7 +171,7 @@ impl Graph {
         let mut best = rows.rough(query, at as usize);
         loop {
             let links = self.links(level, at);
-            links.iter().for_each(|link| prefetch(rows.row(*link as usize)));
+            links.iter().for_each(|link| rows.prefetch(*link as usize));
             let mut next = None;
             for link in links {
                 let similarity = rows.rough(query, *link as usize);
@@ -188,7 +193,9 @@ impl Graph {
             seen.mark(entry);
             let mut pool = Pool { most: width, held: Vec::with_capacity(width + 1) };
             pool.insert(rows.rough(query, entry as usize), entry);
-            let (mut at, mut fresh) = (0, Vec::with_capacity(self.most(0)));
+            let mut at = 0;
+            let mut fresh = Vec::with_capacity(self.most(0));
+            let (mut products, mut similarities) = (Vec::new(), Vec::new());
             while at < pool.held.len() {
                 if pool.held[at].2 {
                     at += 1;
@@ -198,11 +205,16 @@ impl Graph {
                 let slot = pool.held[at].1;
                 fresh.clear();
                 fresh.extend(self.links(level, slot).iter().filter(|link| seen.mark(**link)));
-                fresh.iter().for_each(|link| prefetch(rows.row(*link as usize)));
+                fresh.iter().for_each(|link| rows.prefetch(*link as usize));
+                rows.rough_of(query, &fresh, &mut products, &mut similarities);
                 let mut next = at + 1;
-                for link in &fresh {
-                    if let Some(place) = pool.insert(rows.rough(query, *link as usize), *link) {
-                        next = next.min(place);
+                for (link, similarity) in fresh.iter().zip(&similarities) {
+                    if let Some(place) = pool.insert(*similarity, *link)
+                        && place <= next
+                    {
+                        next = place;
+                        // It will probably be followed next.
+                        prefetch(self.block(level, *link));
                     }
                 }
                 at = next;

@@ -56,6 +56,28 @@ impl Isa {
         }
     }
 
+    /// The same for some of the rows, by number.
+    ///
+    /// # Panics
+    /// When the lengths do not fit, a row is not whole lines, or there is no row of a number.
+    pub(crate) fn products_of(self, query: &[u8], rows: &[i8], numbers: &[u32], out: &mut [i32]) {
+        let width = query.len();
+        assert!(width > 0 && width.is_multiple_of(LINE) && numbers.len() == out.len());
+        let count = rows.len() / width;
+        assert!(numbers.iter().all(|number| (*number as usize) < count));
+        match self {
+            Isa::Portable => {
+                for (out, number) in out.iter_mut().zip(numbers) {
+                    *out = product(query, &rows[*number as usize * width..][..width]);
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "instruction sets are chosen at run time")]
+            // SAFETY: as above; the numbers are asserted too.
+            Isa::Vnni => unsafe { avx512::products_of(query, rows, numbers, out) },
+        }
+    }
+
     /// The same for one row.
     ///
     /// # Panics
@@ -103,19 +125,20 @@ impl Isa {
     }
 }
 
-/// Asks for the first lines of a row before they are read.
+/// Asks for the first lines of something before it is read.
 #[inline]
-pub(crate) fn prefetch(row: &[i8]) {
+pub(crate) fn prefetch<T>(wanted: &[T]) {
     #[cfg(target_arch = "x86_64")]
-    for line in row.chunks(LINE).take(4) {
+    for line in 0..size_of_val(wanted).div_ceil(LINE).min(4) {
         #[expect(unsafe_code, reason = "an intrinsic without effect on what the program computes")]
         // SAFETY: SSE is part of x86-64, and a prefetch may name any address.
         unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr());
+            let address = wanted.as_ptr().cast::<i8>().wrapping_add(line * LINE);
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address);
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = row;
+    let _ = wanted;
 }
 
 fn product(query: &[u8], row: &[i8]) -> i32 {
@@ -173,6 +196,9 @@ mod tests {
                 let mut out = vec![0; rows];
                 isa.products(&query, &codes, &mut out);
                 prop_assert_eq!(&out, &expected);
+                let backwards: Vec<u32> = (0..rows as u32).rev().collect();
+                isa.products_of(&query, &codes, &backwards, &mut out);
+                prop_assert!(out.iter().rev().eq(&expected));
                 prop_assert_eq!(isa.product(&query, &codes[..width]), expected[0]);
                 prop_assert!((isa.dot(&a, &b) - exact).abs() < 1e-3);
                 // These numbers have few bits, so that a half holds them.

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::codes::{Code, Query, decode, encode, width};
-use super::kernels::Isa;
+use super::kernels::{Isa, prefetch};
 use super::{Precision, Shape};
 
 /// Numbers as they are kept beside the codes.
@@ -21,6 +21,14 @@ pub(crate) struct Prepared {
     pub(crate) query: Query,
 }
 
+/// What a row of bytes has to be multiplied with, and what its product has too much.
+#[derive(Debug, Clone, Copy)]
+struct Measure {
+    /// Below zero in a dead slot.
+    scale: f32,
+    offset: i32,
+}
+
 /// Vectors by slot. A slot is taken once: a new vector of an id gets a new slot, and the old one dies.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows {
@@ -30,9 +38,7 @@ pub(crate) struct Rows {
     ids: Vec<u64>,
     by_id: FxHashMap<u64, u32>,
     codes: Vec<i8>,
-    /// Below zero in a dead slot.
-    scales: Vec<f32>,
-    offsets: Vec<i32>,
+    measures: Vec<Measure>,
     full: Full,
     /// The largest error and length of any code.
     worst: Code,
@@ -52,8 +58,7 @@ impl Rows {
             ids: Vec::new(),
             by_id: FxHashMap::default(),
             codes: Vec::new(),
-            scales: Vec::new(),
-            offsets: Vec::new(),
+            measures: Vec::new(),
             full,
             worst: Code::default(),
         }
@@ -93,19 +98,18 @@ impl Rows {
             Full::Codes => {}
         }
         self.ids.push(id);
-        self.scales.push(code.scale);
-        self.offsets.push(code.offset);
+        self.measures.push(Measure { scale: code.scale, offset: code.offset });
         self.worst.error = self.worst.error.max(code.error);
         self.worst.length = self.worst.length.max(code.length);
         if let Some(old) = self.by_id.insert(id, slot as u32) {
-            self.scales[old as usize] *= -1.0;
+            self.measures[old as usize].scale *= -1.0;
         }
     }
 
     /// Removes the vector of an id.
     pub(crate) fn remove(&mut self, id: u64) {
         if let Some(slot) = self.by_id.remove(&id) {
-            self.scales[slot as usize] *= -1.0;
+            self.measures[slot as usize].scale *= -1.0;
         }
     }
 
@@ -123,7 +127,7 @@ impl Rows {
     }
 
     pub(crate) fn alive(&self, slot: usize) -> bool {
-        self.scales[slot] > 0.0
+        self.measures[slot].scale > 0.0
     }
 
     /// The numbers of a slot.
@@ -148,7 +152,8 @@ impl Rows {
     }
 
     fn code(&self, slot: usize) -> Code {
-        Code { scale: self.scales[slot].abs(), offset: self.offsets[slot], ..self.worst }
+        let Measure { scale, offset } = self.measures[slot];
+        Code { scale: scale.abs(), offset, ..self.worst }
     }
 
     /// The query that a slot makes, for the graph.
@@ -160,15 +165,38 @@ impl Rows {
     #[inline]
     pub(crate) fn rough(&self, query: &Query, slot: usize) -> f32 {
         let product = self.isa.product(&query.bytes, self.row(slot));
-        (product - self.offsets[slot]) as f32 * (query.code.scale * self.scales[slot].abs())
+        self.similarity(query, slot, product)
+    }
+
+    #[inline]
+    fn similarity(&self, query: &Query, slot: usize, product: i32) -> f32 {
+        let Measure { scale, offset } = self.measures[slot];
+        (product - offset) as f32 * (query.code.scale * scale.abs())
+    }
+
+    /// The same for these slots.
+    pub(crate) fn rough_of(&self, query: &Query, slots: &[u32], products: &mut Vec<i32>, out: &mut Vec<f32>) {
+        products.clear();
+        products.resize(slots.len(), 0);
+        self.isa.products_of(&query.bytes, &self.codes, slots, products);
+        let parts = products.iter().zip(slots);
+        out.clear();
+        out.extend(parts.map(|(product, slot)| self.similarity(query, *slot as usize, *product)));
+    }
+
+    /// Asks for what [`Rows::rough`] reads of a slot.
+    #[inline]
+    pub(crate) fn prefetch(&self, slot: usize) {
+        prefetch(self.row(slot));
+        prefetch(&self.measures[slot..=slot]);
     }
 
     /// The same for slots one after the other; what it says of the dead means nothing.
     pub(crate) fn rough_all(&self, query: &Query, from: usize, products: &mut [i32], out: &mut [f32]) {
         let to = from + out.len();
         self.isa.products(&query.bytes, &self.codes[from * self.width..to * self.width], products);
-        let parts = products.iter().zip(&self.offsets[from..to]).zip(&self.scales[from..to]);
-        for (out, ((product, offset), scale)) in out.iter_mut().zip(parts) {
+        let parts = products.iter().zip(&self.measures[from..to]);
+        for (out, (product, Measure { scale, offset })) in out.iter_mut().zip(parts) {
             *out = (product - offset) as f32 * (query.code.scale * scale);
         }
     }

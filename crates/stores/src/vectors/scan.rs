@@ -5,6 +5,8 @@ use super::{Among, Near};
 
 /// How many rows are looked at together.
 const BLOCK: usize = 256;
+/// And so many of them are compared with the bar at a time.
+const FEW: usize = 32;
 
 /// The best so far, with all that may turn out better than the last of them.
 struct Best {
@@ -67,10 +69,17 @@ pub(crate) fn nearest(
         let length = BLOCK.min(rows.slots() - start);
         let rough = &mut rough[..length];
         rows.rough_all(&prepared.query, start, &mut products[..length], rough);
-        for (at, similarity) in rough.iter().enumerate() {
-            let slot = start + at;
-            if *similarity >= best.bar && rows.alive(slot) && among.holds(rows.id(slot)) {
-                best.offer(*similarity, slot as u32);
+        for (few, near) in rough.chunks(FEW).enumerate() {
+            let bar = best.bar;
+            // Without a branch for each, so that they are compared side by side; nearly always none is near.
+            if !near.iter().fold(false, |any, similarity| any | (*similarity >= bar)) {
+                continue;
+            }
+            for (at, similarity) in near.iter().enumerate() {
+                let slot = start + few * FEW + at;
+                if *similarity >= best.bar && rows.alive(slot) && among.holds(rows.id(slot)) {
+                    best.offer(*similarity, slot as u32);
+                }
             }
         }
         start += length;

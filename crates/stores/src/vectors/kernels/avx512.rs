@@ -63,6 +63,25 @@ pub(super) fn products(query: &[u8], rows: &[i8], out: &mut [i32]) {
     }
 }
 
+/// `numbers` must be those of whole rows.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+pub(super) fn products_of(query: &[u8], rows: &[i8], numbers: &[u32], out: &mut [i32]) {
+    let (width, lines) = (query.len(), query.len() / LINE);
+    let (q, rows) = (query.as_ptr(), rows.as_ptr());
+    // SAFETY: the rows are there.
+    let sums = |number: u32| unsafe { row(q, rows.add(number as usize * width), lines) };
+    let mut fours = out.chunks_exact_mut(4);
+    let mut named = numbers.chunks_exact(4);
+    for (four, named) in (&mut fours).zip(&mut named) {
+        let all = sums_of_four(sums(named[0]), sums(named[1]), sums(named[2]), sums(named[3]));
+        // SAFETY: there are four.
+        unsafe { _mm_storeu_si128(four.as_mut_ptr().cast(), all) };
+    }
+    for (out, number) in fours.into_remainder().iter_mut().zip(named.remainder()) {
+        *out = _mm512_reduce_add_epi32(sums(*number));
+    }
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub(super) fn product(query: &[u8], one: &[i8]) -> i32 {
