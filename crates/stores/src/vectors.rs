@@ -22,6 +22,7 @@ mod remote;
 mod rows;
 mod scan;
 mod space;
+mod turn;
 #[cfg(test)]
 mod tests;
 

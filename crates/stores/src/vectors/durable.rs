@@ -11,6 +11,7 @@ use recommend_core::{Name, TenantId};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::means::{Kept, KeptOf};
+use super::turn::{turn, turn_back};
 use super::{Comparison, Place, Precision, Shape, Side};
 use crate::StoreError;
 
@@ -230,16 +231,19 @@ fn shape_of(bytes: &[u8]) -> Option<Shape> {
     })
 }
 
-/// The numbers of a vector in the precision of its embedding; bytes come after their scale.
+/// The numbers of a vector in the precision of its embedding. Bytes are of the turned vector and come after their scale,
+/// below zero; above zero it is of a vector that was not turned, as the first release wrote them.
 fn encoded(shape: Shape, vector: &[f32]) -> Vec<u8> {
     match shape.precision {
         Precision::F32 => vector.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Precision::F16 => vector.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect(),
         Precision::I8 => {
+            let mut turned = vector.to_vec();
+            turn(&mut turned);
             let mut row = vec![0_i8; super::codes::width(vector.len())];
-            let code = super::codes::encode(vector, &mut row);
+            let code = super::codes::encode(&turned, &mut row);
             let bytes = row[..vector.len()].iter().map(|byte| *byte as u8);
-            code.scale.to_le_bytes().into_iter().chain(bytes).collect()
+            (-code.scale).to_le_bytes().into_iter().chain(bytes).collect()
         }
     }
 }
@@ -253,7 +257,11 @@ fn decoded(shape: Shape, bytes: &[u8]) -> Option<Vec<f32>> {
         Precision::I8 => {
             let (scale, bytes) = bytes.split_first_chunk::<4>()?;
             let scale = f32::from_le_bytes(*scale);
-            bytes.iter().map(|byte| f32::from(*byte as i8) * scale).collect()
+            let mut vector: Vec<f32> = bytes.iter().map(|byte| f32::from(*byte as i8) * scale.abs()).collect();
+            if scale < 0.0 {
+                turn_back(&mut vector);
+            }
+            vector
         }
     };
     (vector.len() == shape.dimension).then_some(vector)

@@ -14,7 +14,7 @@ pub(crate) const LINE: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Isa {
     Portable,
-    /// AVX-512 with BW and VNNI.
+    /// AVX-512 with BW, VL and VNNI.
     #[cfg(target_arch = "x86_64")]
     Vnni,
 }
@@ -31,6 +31,7 @@ impl Isa {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
         if is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("avx512vnni")
         {
             all.push(Isa::Vnni);
@@ -123,6 +124,21 @@ impl Isa {
             Isa::Vnni => unsafe { avx512::dot_half(a, b) },
         }
     }
+
+    /// The dot product of floats with bytes.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub(crate) fn dot_bytes(self, a: &[f32], b: &[i8]) -> f32 {
+        assert_eq!(a.len(), b.len());
+        match self {
+            Isa::Portable => dot_bytes(a, b),
+            #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "instruction sets are chosen at run time")]
+            // SAFETY: as above.
+            Isa::Vnni => unsafe { avx512::dot_bytes(a, b) },
+        }
+    }
 }
 
 /// Asks for the first lines of something before it is read.
@@ -166,6 +182,14 @@ fn dot_half(a: &[f32], b: &[u16]) -> f32 {
     sums.iter().sum()
 }
 
+fn dot_bytes(a: &[f32], b: &[i8]) -> f32 {
+    let mut sums = [0.0_f32; 16];
+    for (a, b) in a.chunks(16).zip(b.chunks(16)) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * f32::from(*b));
+    }
+    sums.iter().sum()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -203,6 +227,9 @@ mod tests {
                 prop_assert!((isa.dot(&a, &b) - exact).abs() < 1e-3);
                 // These numbers have few bits, so that a half holds them.
                 prop_assert!((isa.dot_half(&a, &halves) - exact).abs() < 1e-3);
+                let bytes: Vec<i8> = (0..length).map(|at| byte(at + 77) as i8).collect();
+                let exact: f32 = a.iter().zip(&bytes).map(|(a, b)| a * f32::from(*b)).sum();
+                prop_assert!((isa.dot_bytes(&a, &bytes) - exact).abs() < 0.1, "{}", exact);
             }
         }
     }

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::codes::{Code, Query, decode, encode, width};
 use super::kernels::{Isa, prefetch};
+use super::turn::{turn, turn_back};
 use super::{Precision, Shape};
 
 /// Numbers as they are kept beside the codes.
@@ -11,7 +12,7 @@ use super::{Precision, Shape};
 enum Full {
     F32(Vec<f32>),
     F16(Vec<u16>),
-    /// The codes are all there is.
+    /// The codes are all there is, and they are of turned vectors.
     Codes,
 }
 
@@ -81,7 +82,10 @@ impl Rows {
 
     /// What a search needs to know of a vector; `None` as in [`Rows::comparable`].
     pub(crate) fn prepare(&self, vector: &[f32]) -> Option<Prepared> {
-        let vector = self.comparable(vector)?;
+        let mut vector = self.comparable(vector)?;
+        if matches!(self.full, Full::Codes) {
+            turn(&mut vector);
+        }
         let query = Query::of(&vector);
         Some(Prepared { vector, query })
     }
@@ -91,7 +95,16 @@ impl Rows {
         let slot = self.ids.len();
         let start = self.codes.len();
         self.codes.resize(start + self.width, 0);
-        let code = encode(vector, &mut self.codes[start..]);
+        let mut turned = Vec::new();
+        let coded = match self.full {
+            Full::Codes => {
+                turned.extend_from_slice(vector);
+                turn(&mut turned);
+                &turned
+            }
+            Full::F32(_) | Full::F16(_) => vector,
+        };
+        let code = encode(coded, &mut self.codes[start..]);
         match &mut self.full {
             Full::F32(numbers) => numbers.extend_from_slice(vector),
             Full::F16(numbers) => numbers.extend(vector.iter().map(|x| half::f16::from_f32(*x).to_bits())),
@@ -142,6 +155,7 @@ impl Rows {
             Full::Codes => {
                 let mut vector = vec![0.0; dimension];
                 decode(&self.code(slot), self.row(slot), &mut vector);
+                turn_back(&mut vector);
                 vector
             }
         }
@@ -211,14 +225,18 @@ impl Rows {
         match &self.full {
             Full::F32(numbers) => self.isa.dot(&prepared.vector, &numbers[range]),
             Full::F16(numbers) => self.isa.dot_half(&prepared.vector, &numbers[range]),
-            Full::Codes => self.rough(&prepared.query, slot),
+            Full::Codes => {
+                // The codes as they are, but the vector that is searched with in full.
+                let product = self.isa.dot_bytes(&prepared.vector, &self.row(slot)[..dimension]);
+                product * self.measures[slot].scale
+            }
         }
     }
 
     /// How far rough and exact can be apart.
     pub(crate) fn doubt(&self, query: &Query) -> f32 {
         match self.full {
-            Full::Codes => 0.0,
+            Full::Codes => query.doubt(&Code { error: 0.0, ..self.worst }),
             // Half floats are off by 2⁻¹¹ of each number, so of the length.
             Full::F16(_) => query.doubt(&self.worst) + query.code.length * self.worst.length / 1_024.0,
             Full::F32(_) => query.doubt(&self.worst),

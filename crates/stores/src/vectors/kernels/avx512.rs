@@ -122,3 +122,19 @@ pub(super) fn dot_half(a: &[f32], b: &[u16]) -> f32 {
     }
     _mm512_reduce_add_ps(sum)
 }
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) fn dot_bytes(a: &[f32], b: &[i8]) -> f32 {
+    let mut sum = _mm512_setzero_ps();
+    for at in (0..a.len()).step_by(16) {
+        let left = a.len() - at;
+        let mask = if left < 16 { (1_u16 << left) - 1 } else { u16::MAX };
+        // SAFETY: lanes beyond the end are masked, and masked lanes are not read.
+        unsafe {
+            let a = _mm512_maskz_loadu_ps(mask, a.as_ptr().add(at));
+            let b = _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, b.as_ptr().add(at)));
+            sum = _mm512_fmadd_ps(a, _mm512_cvtepi32_ps(b), sum);
+        }
+    }
+    _mm512_reduce_add_ps(sum)
+}
