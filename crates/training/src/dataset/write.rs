@@ -199,6 +199,7 @@ fn properties(rows: &RecordBatch, inputs: Option<String>) -> Result<WriterProper
         .set_compression(Compression::LZ4_RAW)
         .set_created_by(concat!("recommend-training ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_statistics_enabled(EnabledStatistics::None)
+        .set_write_batch_size(BATCH_ROWS)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_key_value_metadata(Some(metadata));
     for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
