@@ -7,7 +7,7 @@ XGBOOST_LIB := $(CURDIR)/$(XGBOOST)/xgboost/lib
 xgboost: $(XGBOOST)/.stamp ## bring libxgboost into .deps, for the differential test and the bench
 
 differential: $(XGBOOST)/.stamp ## compare with libxgboost over thousands of forests
-	XGBOOST_LIB_DIR="$(XGBOOST_LIB)" $(CARGO) test --release -p recommend-models --features xgboost --test differential -- --nocapture
+	MODELS=$${MODELS:-3000} XGBOOST_LIB_DIR="$(XGBOOST_LIB)" $(CARGO) test --release -p recommend-models --features xgboost --test differential -- --nocapture
 
 $(XGBOOST)/.stamp: tests/python/xgboost.txt
 	$(PYTHON) -m venv $(XGBOOST)/venv
