@@ -40,7 +40,8 @@ pub(crate) fn run(report: &mut Report, seconds: f64) -> Result<(), Failure> {
                 before[at] = after;
             }
         }
-        let more: Vec<f64> = requests[1].iter().zip(&requests[0]).map(|(with, without)| with - without).collect();
+        let more: Vec<f64> =
+            requests[1].iter().zip(&requests[0]).map(|(with, without)| with - without).collect();
         let without = median(requests[0].clone());
         let handing = median(more);
         let [converting, writing] = log.map(|seconds| seconds / answered as f64 * 1e6);

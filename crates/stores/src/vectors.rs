@@ -22,9 +22,9 @@ mod remote;
 mod rows;
 mod scan;
 mod space;
-mod turn;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -104,11 +104,7 @@ impl Texture {
 
 /// How each column is encoded. Queries look for times; the rest is looked for by partition, or not in order, so that
 /// only times have statistics.
-fn properties(
-    schema: &SchemaRef,
-    metadata: Vec<KeyValue>,
-    features: &[Texture],
-) -> WriterProperties {
+fn properties(schema: &SchemaRef, metadata: Vec<KeyValue>, features: &[Texture]) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         // Zstandard would make a file an eighth smaller and its conversion take a third longer.
         .set_compression(Compression::LZ4_RAW)

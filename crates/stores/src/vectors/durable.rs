@@ -257,7 +257,8 @@ fn decoded(shape: Shape, bytes: &[u8]) -> Option<Vec<f32>> {
         Precision::I8 => {
             let (scale, bytes) = bytes.split_first_chunk::<4>()?;
             let scale = f32::from_le_bytes(*scale);
-            let mut vector: Vec<f32> = bytes.iter().map(|byte| f32::from(*byte as i8) * scale.abs()).collect();
+            let mut vector: Vec<f32> =
+                bytes.iter().map(|byte| f32::from(*byte as i8) * scale.abs()).collect();
             if scale < 0.0 {
                 turn_back(&mut vector);
             }
