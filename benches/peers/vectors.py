@@ -26,7 +26,7 @@ WORK = ROOT / "target/bench/vectors"
 BINARY = pathlib.Path(sys.argv[1])
 N = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
 DIMENSION, QUERIES, K, LINKS, BUILD = 128, 1_000, 100, 16, 160
-WIDTHS = [160, 240, 360, 540]
+WIDTHS = [112, 160, 240, 360, 540]
 ROWS = []
 
 
