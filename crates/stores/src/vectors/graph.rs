@@ -203,6 +203,10 @@ impl Graph {
                 }
                 pool.held[at].2 = true;
                 let slot = pool.held[at].1;
+                // Who is followed next, unless somebody nearer turns up now.
+                if let Some((_, ahead, _)) = pool.held[at + 1..].iter().find(|held| !held.2) {
+                    prefetch(self.block(level, *ahead));
+                }
                 fresh.clear();
                 fresh.extend(self.links(level, slot).iter().filter(|link| seen.mark(**link)));
                 fresh.iter().for_each(|link| rows.prefetch(*link as usize));
