@@ -9,7 +9,7 @@ VENV := .deps/venv
 DENY_VERSION := 0.20.2
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help test bench check fmt clippy deny doc proto-lint kill-test reload-test clean
+.PHONY: help test bench check fmt clippy deny doc proto-lint kill-test reload-test miri clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ kill-test: ## kill -9 under load, 200 rounds: nothing acknowledged is lost, noth
 
 reload-test: ## 1,000 promotions under load: no request fails, no answer is wrong
 	RECOMMEND_PROMOTIONS=$${PROMOTIONS:-1000} $(CARGO) test --release -p recommend-server --test it promotions_under_load -- --nocapture
+
+miri: ## the portable paths of the forest engine under Miri, which needs a nightly toolchain with it
+	MIRIFLAGS=-Zmiri-disable-isolation $(CARGO) +nightly miri test -p recommend-models --lib forest::engine
 
 $(VENV)/.stamp: tests/python/requirements.txt
 	$(PYTHON) -m venv $(VENV)
