@@ -185,3 +185,9 @@ async fn ask(
         }
     }
 }
+
+/// NaN of none.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

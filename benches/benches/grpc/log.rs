@@ -4,7 +4,7 @@
 
 use recommend_benches::{Better, Report};
 
-use crate::load::Load;
+use crate::load::{Load, median};
 use crate::process::ServerProcess;
 use crate::serve::Case;
 
@@ -58,9 +58,4 @@ pub(crate) fn run(report: &mut Report, seconds: f64) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

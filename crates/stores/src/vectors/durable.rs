@@ -267,3 +267,20 @@ fn decoded(shape: Shape, bytes: &[u8]) -> Option<Vec<f32>> {
     };
     (vector.len() == shape.dimension).then_some(vector)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_whether_or_not_they_are_of_a_turned_vector() {
+        let shape = Shape { dimension: 3, comparison: Comparison::Dot, precision: Precision::I8 };
+        let vector = [0.5, -1.0, 0.25];
+        let near = |found: Vec<f32>| found.iter().zip(&vector).all(|(a, b)| (a - b).abs() < 0.02);
+        assert!(near(decoded(shape, &encoded(shape, &vector)).unwrap()));
+        // As the first release wrote it.
+        let before: Vec<u8> =
+            (1.0_f32 / 127.0).to_le_bytes().into_iter().chain([64, -127_i8 as u8, 32]).collect();
+        assert!(near(decoded(shape, &before).unwrap()));
+    }
+}

@@ -111,8 +111,9 @@ impl Space {
         let Some(graph) = graph.as_ref().filter(|graph| graph.linked() > 0) else {
             return scan::nearest(&rows, &prepared, k, 0, among);
         };
-        // Some of what a filter turns away, and what the codes rank otherwise than the vectors.
-        let width = if matches!(among, Among::All) { k + k / 8 } else { k + k / 2 };
+        // For what a filter turns away, for what the codes rank otherwise than the vectors, and for the dead among them.
+        let wanted = if matches!(among, Among::All) { k + k / 8 } else { k + k / 2 };
+        let width = wanted * rows.slots() / rows.live().max(1);
         let found = graph.search(&rows, &prepared.query, width);
         let holds = |slot: &usize| rows.alive(*slot) && among.holds(rows.id(*slot));
         let slots: Vec<usize> = found.iter().map(|(_, slot)| *slot as usize).filter(holds).collect();

@@ -89,12 +89,16 @@ pub(super) fn product(query: &[u8], one: &[i8]) -> i32 {
     unsafe { _mm512_reduce_add_epi32(row(query.as_ptr(), one.as_ptr(), query.len() / LINE)) }
 }
 
+/// The lanes of sixteen that so many numbers fill.
+fn lanes(left: usize) -> u16 {
+    if left < 16 { (1 << left) - 1 } else { u16::MAX }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sum = _mm512_setzero_ps();
     for at in (0..a.len()).step_by(16) {
-        let left = a.len() - at;
-        let mask = if left < 16 { (1_u16 << left) - 1 } else { u16::MAX };
+        let mask = lanes(a.len() - at);
         // SAFETY: lanes beyond the end are masked, and masked lanes are not read.
         unsafe {
             let a = _mm512_maskz_loadu_ps(mask, a.as_ptr().add(at));
@@ -110,7 +114,7 @@ pub(super) fn dot_half(a: &[f32], b: &[u16]) -> f32 {
     let mut sum = _mm512_setzero_ps();
     for at in (0..a.len()).step_by(16) {
         let left = (a.len() - at).min(16);
-        let mask = ((1_u32 << left) - 1) as u16;
+        let mask = lanes(left);
         let mut bits = [0_u16; 16];
         bits[..left].copy_from_slice(&b[at..at + left]);
         // SAFETY: lanes beyond the end are masked, and masked lanes are not read; `bits` holds sixteen.
@@ -127,8 +131,7 @@ pub(super) fn dot_half(a: &[f32], b: &[u16]) -> f32 {
 pub(super) fn dot_bytes(a: &[f32], b: &[i8]) -> f32 {
     let mut sum = _mm512_setzero_ps();
     for at in (0..a.len()).step_by(16) {
-        let left = a.len() - at;
-        let mask = if left < 16 { (1_u16 << left) - 1 } else { u16::MAX };
+        let mask = lanes(a.len() - at);
         // SAFETY: lanes beyond the end are masked, and masked lanes are not read.
         unsafe {
             let a = _mm512_maskz_loadu_ps(mask, a.as_ptr().add(at));
