@@ -21,6 +21,7 @@ const REDIS: [Counted<RedisSnapshot>; 9] = [
     ("recommend_redis_connections_total", "Connections that were opened.", |s| s.connections),
     ("recommend_redis_row_hits_total", "Rows that this process had read lately.", |s| s.hits),
     ("recommend_redis_row_misses_total", "Rows that were read.", |s| s.misses),
+    ("recommend_redis_rows_ahead_total", "Rows that were read again before they had run out.", |s| s.ahead),
     ("recommend_redis_stale_rows_total", "Old rows that stood in because Redis did not answer.", |s| s.stale),
     ("recommend_redis_folds_total", "Long rows that were folded.", |s| s.folds),
 ];

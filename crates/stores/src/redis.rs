@@ -27,10 +27,13 @@
 //! event log on the server's disk has every interaction before that, and a backfill brings them back.
 
 mod actors;
+mod aggregate;
 mod event_row;
 mod event_view;
 mod facts;
 mod folder;
+mod held;
+mod intern;
 mod keys;
 mod link;
 mod options;

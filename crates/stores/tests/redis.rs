@@ -11,7 +11,8 @@ use common::{batch, codec, everything, oracle, run};
 use proptest::test_runner::{Config, TestRunner};
 use recommend_core::{EntityId, Interaction, InteractionId, Name, TenantId, Timestamp, UserId, Value};
 use recommend_stores::{
-    Aggregate, AggregateSpec, EntityPut, RedisOptions, Scope, StoreError, Stores, Subject, WriteBatch,
+    Aggregate, AggregateSpec, EntityPut, FeaturePut, RedisOptions, Scope, StoreError, Stores, Subject,
+    WriteBatch,
 };
 
 fn open(options: RedisOptions) -> Stores {
@@ -182,6 +183,41 @@ fn what_another_process_writes_is_seen_when_the_time_of_a_row_is_over() {
     while other.interactions.version(tenant, &corpus) != 1 {
         assert!(std::time::Instant::now() < until, "the version does not follow");
     }
+}
+
+#[test]
+fn a_row_that_is_asked_for_all_the_time_is_read_again_before_it_runs_out() {
+    let Some(server) = server() else { return };
+    let options = RedisOptions { ttl: Duration::from_secs(2), ..RedisOptions::at(&server.url()) };
+    let (one, other) = (open(options.clone()), open(options));
+    let (tenant, corpus) = (TenantId(1), Name::literal("channel"));
+    let entities: Vec<EntityId> = (0..100).map(EntityId).collect();
+    let names = [Name::literal("popular")];
+    let put = |value: f32| {
+        let values = |entity: &EntityId| FeaturePut {
+            corpus: corpus.clone(),
+            entity: *entity,
+            user: None,
+            values: vec![(names[0].clone(), value)],
+        };
+        let features = entities.iter().map(values).collect();
+        run(one.writer.write(tenant, WriteBatch { features, ..WriteBatch::default() })).unwrap();
+    };
+    let rows = || {
+        let mut out = vec![0.0; entities.len()];
+        run(other.features.rows(tenant, &corpus, None, &entities, &names, &mut out)).unwrap();
+        out
+    };
+    put(1.0);
+    assert_eq!(rows(), vec![1.0; 100]);
+    put(2.0);
+    let stats = || other.redis.as_ref().unwrap().snapshot();
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    // All are read again, some sooner and some later, and what was written comes with them.
+    while rows() != vec![2.0; 100] {
+        assert!(std::time::Instant::now() < until, "the rows are never read again");
+    }
+    assert!(stats().ahead > 0, "{:?}", stats());
 }
 
 #[test]

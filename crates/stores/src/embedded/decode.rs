@@ -126,19 +126,22 @@ impl<'a> Input<'a> {
     }
 
     pub(crate) fn attribute(&mut self) -> Result<(Name, Value), &'static str> {
-        let name = self.name()?;
+        Ok((self.name()?, self.value()?))
+    }
+
+    /// An attribute's value.
+    pub(crate) fn value(&mut self) -> Result<Value, &'static str> {
         let tag = self.byte()?;
         if tag < 2 {
-            return Ok((name, Value::Bool(tag == 1)));
+            return Ok(Value::Bool(tag == 1));
         }
         let bits = u64::from_le_bytes(self.take()?);
-        let value = match tag {
-            2 => Value::Number(f64::from_bits(bits)),
-            3 => Value::Time(Timestamp(bits as i64)),
-            4 => Value::Id(EntityId(bits)),
-            _ => return Err("it has an attribute of a type that this program does not know"),
-        };
-        Ok((name, value))
+        match tag {
+            2 => Ok(Value::Number(f64::from_bits(bits))),
+            3 => Ok(Value::Time(Timestamp(bits as i64))),
+            4 => Ok(Value::Id(EntityId(bits))),
+            _ => Err("it has an attribute of a type that this program does not know"),
+        }
     }
 
     pub(crate) fn varint(&mut self) -> Result<u64, &'static str> {

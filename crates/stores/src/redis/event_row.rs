@@ -6,6 +6,7 @@
 use recommend_core::Name;
 
 use super::actors::{Actors, unzigzag, zigzag};
+use super::intern::Names;
 use crate::embedded::decode::Input;
 use crate::embedded::encode::{text, varint};
 
@@ -91,10 +92,15 @@ pub(crate) fn event(kind: &Name, other: u64, time: i64, value: f32) -> Vec<u8> {
 
 impl EventRow {
     /// Applies one entry of a row's bytes; `tag` is taken already.
-    pub(crate) fn apply(&mut self, tag: u8, input: &mut Input<'_>) -> Result<(), &'static str> {
+    pub(crate) fn apply(
+        &mut self,
+        tag: u8,
+        input: &mut Input<'_>,
+        names: &Names,
+    ) -> Result<(), &'static str> {
         match tag {
             EVENT => {
-                let kind = self.kind(input.text()?)?;
+                let kind = self.kind(input.text()?, names)?;
                 let other = u64::from_le_bytes(input.take()?);
                 let time = unzigzag(input)?;
                 let value = f32::from_le_bytes(input.take()?);
@@ -102,7 +108,7 @@ impl EventRow {
                 Ok(())
             }
             KIND => {
-                let at = self.kind(input.text()?)?;
+                let at = self.kind(input.text()?, names)?;
                 let first = unzigzag(input)?;
                 let (hours, days) = (buckets(input)?, buckets(input)?);
                 let actors = Actors::decode(input)?;
@@ -157,14 +163,14 @@ impl EventRow {
         self.recent.push(entry);
     }
 
-    fn kind(&mut self, name: &str) -> Result<u8, &'static str> {
+    fn kind(&mut self, name: &str, names: &Names) -> Result<u8, &'static str> {
         if let Some(at) = self.kinds.iter().position(|kind| kind.name == name) {
             return Ok(at as u8);
         }
         if self.kinds.len() >= 256 {
             return Err("it has more kinds than a row can have");
         }
-        let name = Name::new(name).map_err(|_| "it has a name that is none")?;
+        let name = names.of(name)?;
         let (hours, days) = (Vec::new(), Vec::new());
         self.kinds.push(Kind { name, first: i64::MAX, hours, days, actors: Actors::default() });
         Ok((self.kinds.len() - 1) as u8)
@@ -273,7 +279,7 @@ mod tests {
         let (mut row, mut input) = (EventRow::default(), Input(bytes));
         while !input.0.is_empty() {
             let tag = input.byte().unwrap();
-            row.apply(tag, &mut input).unwrap();
+            row.apply(tag, &mut input, &Names::default()).unwrap();
         }
         row.settle(SMALL);
         row

@@ -2,35 +2,38 @@
 
 pub(crate) mod others;
 
-use std::sync::Arc;
-
 use parking_lot::RwLock;
 use recommend_core::{Name, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::actors::{Actors, estimate};
-use super::event_row::{Bucket, DAY, Entry, EventRow, HOUR};
+use super::event_row::{Bucket, DAY, Entry, EventRow, HOUR, Kind};
 
 /// One kind of a row.
 #[derive(Debug)]
 struct KindView {
     name: Name,
     first: i64,
-    /// The times of the latest, ascending, and the sums of values from each on.
-    times: Vec<i64>,
+    /// Everything that happened, buckets whole, by the last moment at which it may have happened; ascending. What lies in a
+    /// window is what ends after its beginning.
+    ends: Vec<i64>,
+    /// How many there are from each on, and the sums of their values.
+    counts: Vec<u64>,
     sums: Vec<f64>,
+    /// The last of the latest, of the hours and of the days: its end and the time of the latest in it.
+    last: [Option<(i64, i64)>; 3],
+    /// The first moment at which the last of all may have happened.
+    settled: i64,
     hours: Buckets,
     days: Buckets,
     actors: Actors,
 }
 
-/// Buckets with totals from each on.
+/// Buckets of one width.
 #[derive(Debug)]
 struct Buckets {
     width: i64,
     list: Vec<Bucket>,
-    counts: Vec<u64>,
-    sums: Vec<f64>,
 }
 
 /// What was found in a window.
@@ -42,7 +45,7 @@ pub(crate) struct Tally {
 }
 
 /// Kinds (by bits) and the sorted latest times of their actors.
-type LatestTimes = Vec<(KindBits, Arc<[i64]>)>;
+type LatestTimes = Vec<(KindBits, Box<[i64]>)>;
 
 /// A row that is read.
 #[derive(Debug, Default)]
@@ -54,19 +57,12 @@ pub(crate) struct EventView {
 }
 
 impl Buckets {
-    fn new(list: Vec<Bucket>, width: i64) -> Self {
-        let (mut counts, mut sums) = (vec![0; list.len()], vec![0.0; list.len()]);
-        let (mut count, mut sum) = (0, 0.0);
-        for (at, bucket) in list.iter().enumerate().rev() {
-            count += u64::from(bucket.count);
-            sum += bucket.sum;
-            (counts[at], sums[at]) = (count, sum);
-        }
-        Buckets { width, list, counts, sums }
+    fn end(&self, bucket: &Bucket) -> i64 {
+        bucket.at.saturating_add(1).saturating_mul(self.width).saturating_sub(1)
     }
 
     /// The buckets of a window, whole ones: the one that its beginning lies in counts, as does the one of its end.
-    fn range(&self, after: Option<i64>, now: i64) -> std::ops::Range<usize> {
+    fn inside(&self, after: Option<i64>, now: i64) -> &[Bucket] {
         let from = match after {
             None => 0,
             Some(after) => {
@@ -75,77 +71,92 @@ impl Buckets {
             }
         };
         let last = now.div_euclid(self.width);
-        let to = match self.list.last() {
-            Some(bucket) if bucket.at <= last => self.list.len(),
-            _ => self.list.partition_point(|bucket| bucket.at <= last),
-        };
-        from.min(to)..to
+        let to = self.list.partition_point(|bucket| bucket.at <= last);
+        &self.list[from.min(to)..to]
+    }
+}
+
+impl KindView {
+    fn new(kind: Kind, recent: &[Entry], at: u8) -> Self {
+        let Kind { name, first, hours, days, actors } = kind;
+        let (hours, days) = (Buckets { width: HOUR, list: hours }, Buckets { width: DAY, list: days });
+        let latest = recent.iter().filter(|entry| entry.kind == at);
+        let mut all: Vec<(i64, u64, f64)> =
+            latest.clone().map(|entry| (entry.time, 1, f64::from(entry.value))).collect();
+        let (mut last, mut settled) = ([None; 3], i64::MIN);
+        if let Some((time, ..)) = all.last() {
+            (last[0], settled) = (Some((*time, *time)), *time);
+        }
+        for (last, buckets) in last[1..].iter_mut().zip([&hours, &days]) {
+            let whole = |bucket: &Bucket| (buckets.end(bucket), u64::from(bucket.count), bucket.sum);
+            all.extend(buckets.list.iter().map(whole));
+            if let Some(bucket) = buckets.list.last() {
+                *last = Some((buckets.end(bucket), bucket.last));
+                settled = settled.max(bucket.at.saturating_mul(buckets.width));
+            }
+        }
+        all.sort_by_key(|(end, ..)| *end);
+        let (mut counts, mut sums) = (vec![0; all.len()], vec![0.0; all.len()]);
+        let (mut count, mut sum) = (0, 0.0);
+        for (at, (_, more, value)) in all.iter().enumerate().rev() {
+            count += more;
+            sum += value;
+            (counts[at], sums[at]) = (count, sum);
+        }
+        let ends = all.into_iter().map(|(end, ..)| end).collect();
+        KindView { name, first, ends, counts, sums, last, settled, hours, days, actors }
     }
 
+    /// What happened after a moment, when all of it has happened by now.
     fn tally(&self, after: Option<i64>, now: i64, tally: &mut Tally) {
-        if self.list.is_empty() {
-            return;
+        let after = after.unwrap_or(i64::MIN);
+        let from = self.ends.partition_point(|end| *end <= after);
+        if from < self.ends.len() {
+            tally.count += self.counts[from];
+            tally.sum += self.sums[from];
+            for (_, time) in self.last.iter().flatten().filter(|(end, _)| *end > after) {
+                tally.newest = tally.newest.max(Some((*time).min(now)));
+            }
         }
-        let range = self.range(after, now);
-        if range.is_empty() {
-            return;
+    }
+
+    /// The same when some of it is to come.
+    fn tally_so_far(&self, latest: &[Entry], after: Option<i64>, now: i64, tally: &mut Tally) {
+        for entry in latest {
+            tally.count += 1;
+            tally.sum += f64::from(entry.value);
+            tally.newest = tally.newest.max(Some(entry.time));
         }
-        if range.end == self.list.len() {
-            tally.count += self.counts[range.start];
-            tally.sum += self.sums[range.start];
-        } else {
-            let inside = &self.list[range.clone()];
-            tally.count += inside.iter().map(|bucket| u64::from(bucket.count)).sum::<u64>();
-            tally.sum += inside.iter().map(|bucket| bucket.sum).sum::<f64>();
+        for buckets in [&self.hours, &self.days] {
+            for bucket in buckets.inside(after, now) {
+                tally.count += u64::from(bucket.count);
+                tally.sum += bucket.sum;
+                tally.newest = tally.newest.max(Some(bucket.last.min(now)));
+            }
         }
-        tally.newest = tally.newest.max(Some(self.list[range.end - 1].last.min(now)));
     }
 }
 
 impl EventView {
     pub(crate) fn new(row: EventRow) -> Self {
-        let mut kinds: Vec<KindView> = row
-            .kinds
-            .into_iter()
-            .map(|kind| KindView {
-                name: kind.name,
-                first: kind.first,
-                times: Vec::new(),
-                sums: Vec::new(),
-                hours: Buckets::new(kind.hours, HOUR),
-                days: Buckets::new(kind.days, DAY),
-                actors: kind.actors,
-            })
-            .collect();
-        for entry in &row.recent {
-            let kind = &mut kinds[usize::from(entry.kind)];
-            kind.times.push(entry.time);
-            kind.sums.push(f64::from(entry.value));
-        }
-        let mut bytes = 256 + row.recent.len() * 40;
-        for kind in &mut kinds {
-            let mut sum = 0.0;
-            for value in kind.sums.iter_mut().rev() {
-                sum += *value;
-                *value = sum;
-            }
+        let EventRow { kinds, recent } = row;
+        let view = |(at, kind)| KindView::new(kind, &recent, at as u8);
+        let kinds: Vec<KindView> = kinds.into_iter().enumerate().map(view).collect();
+        let mut bytes = 256 + recent.len() * 24;
+        for kind in &kinds {
             let actors = match &kind.actors {
                 Actors::Exact(latest) => latest.len() * 24,
                 Actors::Sketch(registers) => registers.iter().map(|r| 24 + r.capacity() * 16).sum(),
             };
-            bytes += 300 + (kind.hours.list.len() + kind.days.list.len()) * 48 + actors;
+            bytes +=
+                300 + kind.ends.len() * 24 + (kind.hours.list.len() + kind.days.list.len()) * 32 + actors;
         }
-        EventView { kinds, recent: row.recent, latest: RwLock::default(), bytes }
+        EventView { kinds, recent, latest: RwLock::default(), bytes }
     }
 
     /// About how much memory it takes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
-    }
-
-    /// The interactions that are held as they are, oldest first.
-    pub(crate) fn recent(&self) -> &[Entry] {
-        &self.recent
     }
 
     /// The kinds of these names, as bits; all when there are none.
@@ -169,22 +180,24 @@ impl EventView {
         self.kinds.iter().enumerate().filter(move |(at, _)| bits.has(*at as u8)).map(|(_, kind)| kind)
     }
 
+    /// The interactions that are held as they are, those in `(after, now]`, oldest first.
+    pub(crate) fn between(&self, after: Option<i64>, now: i64) -> &[Entry] {
+        let from = after.map_or(0, |after| self.recent.partition_point(|entry| entry.time <= after));
+        let to = self.recent.partition_point(|entry| entry.time <= now).max(from);
+        &self.recent[from..to]
+    }
+
     /// What happened in `(after, now]`.
     pub(crate) fn tally(&self, bits: KindBits, after: Option<i64>, now: i64) -> Tally {
         let mut tally = Tally::default();
-        for kind in self.of(bits) {
-            let from = after.map_or(0, |after| kind.times.partition_point(|time| *time <= after));
-            let to = match kind.times.last() {
-                Some(last) if *last <= now => kind.times.len(),
-                _ => kind.times.partition_point(|time| *time <= now),
-            };
-            if from < to {
-                tally.count += (to - from) as u64;
-                tally.sum += kind.sums[from] - kind.sums.get(to).copied().unwrap_or(0.0);
-                tally.newest = tally.newest.max(Some(kind.times[to - 1]));
+        for (at, kind) in self.kinds.iter().enumerate().filter(|(at, _)| bits.has(*at as u8)) {
+            if kind.settled <= now {
+                kind.tally(after, now, &mut tally);
+            } else {
+                let of_kind = |entry: &&Entry| usize::from(entry.kind) == at;
+                let latest: Vec<Entry> = self.between(after, now).iter().filter(of_kind).copied().collect();
+                kind.tally_so_far(&latest, after, now, &mut tally);
             }
-            kind.hours.tally(after, now, &mut tally);
-            kind.days.tally(after, now, &mut tally);
         }
         tally
     }
@@ -212,15 +225,20 @@ impl EventView {
             }
             return others.len() as f64;
         }
+        let inside = |times: &[i64]| {
+            times.len() - after.map_or(0, |after| times.partition_point(|time| *time <= after))
+        };
+        if let Some((_, times)) = self.latest.read().iter().find(|(known, _)| *known == bits) {
+            return inside(times) as f64;
+        }
         let times = self.latest_times(bits);
-        (times.len() - after.map_or(0, |after| times.partition_point(|time| *time <= after))) as f64
+        let found = inside(&times);
+        self.latest.write().push((bits, times));
+        found as f64
     }
 
-    fn latest_times(&self, bits: KindBits) -> Arc<[i64]> {
-        let key = bits;
-        if let Some((_, times)) = self.latest.read().iter().find(|(known, _)| *known == key) {
-            return Arc::clone(times);
-        }
+    /// When each of the others was there last, ascending.
+    fn latest_times(&self, bits: KindBits) -> Box<[i64]> {
         let mut latest: FxHashMap<u64, i64> = FxHashMap::default();
         for kind in self.of(bits) {
             if let Actors::Exact(held) = &kind.actors {
@@ -237,9 +255,7 @@ impl EventView {
         }
         let mut times: Vec<i64> = latest.into_values().collect();
         times.sort_unstable();
-        let times: Arc<[i64]> = times.into();
-        self.latest.write().push((key, Arc::clone(&times)));
-        times
+        times.into()
     }
 
     /// The sum over `(after, now]` of `weight(time)`; the interactions of a bucket are taken to be in its middle.
@@ -251,15 +267,13 @@ impl EventView {
         weight: impl Fn(i64) -> f64,
     ) -> (u64, f64) {
         let (mut count, mut total) = (0, 0.0);
+        for entry in self.between(after, now).iter().filter(|entry| bits.has(entry.kind)) {
+            count += 1;
+            total += weight(entry.time);
+        }
         for kind in self.of(bits) {
-            for time in &kind.times {
-                if *time <= now && after.is_none_or(|after| *time > after) {
-                    count += 1;
-                    total += weight(*time);
-                }
-            }
             for buckets in [&kind.hours, &kind.days] {
-                for bucket in &buckets.list[buckets.range(after, now)] {
+                for bucket in buckets.inside(after, now) {
                     count += u64::from(bucket.count);
                     let middle = bucket.at * buckets.width + buckets.width / 2;
                     total += f64::from(bucket.count) * weight(middle.min(now));
@@ -271,16 +285,14 @@ impl EventView {
 
     /// Interactions in `(after, now]` by hour of the week. Those of a day's bucket are spread over its hours.
     pub(crate) fn week(&self, bits: KindBits, after: Option<i64>, now: i64, week: &mut [f32; 168]) {
+        for entry in self.between(after, now).iter().filter(|entry| bits.has(entry.kind)) {
+            week[Timestamp(entry.time).hour_of_week()] += 1.0;
+        }
         for kind in self.of(bits) {
-            for time in &kind.times {
-                if *time <= now && after.is_none_or(|after| *time > after) {
-                    week[Timestamp(*time).hour_of_week()] += 1.0;
-                }
-            }
-            for bucket in &kind.hours.list[kind.hours.range(after, now)] {
+            for bucket in kind.hours.inside(after, now) {
                 week[Timestamp(bucket.at * HOUR).hour_of_week()] += bucket.count as f32;
             }
-            for bucket in &kind.days.list[kind.days.range(after, now)] {
+            for bucket in kind.days.inside(after, now) {
                 let first = Timestamp(bucket.at * DAY).hour_of_week();
                 for hour in &mut week[first..first + 24] {
                     *hour += bucket.count as f32 / 24.0;
@@ -307,5 +319,45 @@ pub(crate) struct KindBits([u128; 2]);
 impl KindBits {
     pub(crate) fn has(self, kind: u8) -> bool {
         self.0[usize::from(kind >> 7)] >> (kind & 127) & 1 == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::event_row::{Shape, event};
+    use super::super::intern::Names;
+    use super::*;
+    use crate::embedded::decode::Input;
+
+    proptest! {
+        #[test]
+        fn a_window_is_the_same_from_the_sums_as_from_all_that_lies_in_it(
+            events in prop::collection::vec((0..2_usize, 0_u64..4, -DAY..6 * DAY, 0_i8..4), 1..80),
+            after in prop::option::of(-2 * DAY..7 * DAY),
+            now in -DAY..7 * DAY,
+        ) {
+            let kinds = [Name::literal("join"), Name::literal("message")];
+            let (mut row, names) = (EventRow::default(), Names::default());
+            for (kind, other, time, value) in &events {
+                let bytes = event(&kinds[*kind], *other, *time, f32::from(*value));
+                row.apply(bytes[0], &mut Input(&bytes[1..]), &names).unwrap();
+            }
+            row.settle(Shape { keep: 7, hours: 5, days: 10 });
+            let view = EventView::new(row);
+            for (at, kind) in view.kinds.iter().enumerate() {
+                let mut of_kind = view.between(after, now).to_vec();
+                of_kind.retain(|entry| usize::from(entry.kind) == at);
+                let (mut sums, mut all) = (Tally::default(), Tally::default());
+                kind.tally_so_far(&of_kind, after, now, &mut all);
+                let bits = view.kinds(std::slice::from_ref(&kind.name));
+                prop_assert_eq!(view.tally(bits, after, now), all);
+                if kind.settled <= now {
+                    kind.tally(after, now, &mut sums);
+                    prop_assert_eq!(sums, all);
+                }
+            }
+        }
     }
 }

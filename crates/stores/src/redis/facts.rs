@@ -5,6 +5,7 @@ use std::sync::Arc;
 use recommend_core::{EntityId, Name, Relation, RelationSet, Timestamp, Value};
 use rustc_hash::FxHashMap;
 
+use super::intern::Names;
 use crate::embedded::decode::Input;
 use crate::embedded::encode::{attribute, text};
 use crate::write::{EntityPut, FeaturePut, RelationPut};
@@ -104,20 +105,25 @@ fn relation(out: &mut Vec<u8>, kind: &Name, tie: &Relation) {
 }
 
 impl FactsRow {
-    pub(crate) fn apply(&mut self, tag: u8, input: &mut Input<'_>) -> Result<(), &'static str> {
+    pub(crate) fn apply(
+        &mut self,
+        tag: u8,
+        input: &mut Input<'_>,
+        names: &Names,
+    ) -> Result<(), &'static str> {
         match tag {
             KNOWN => self.known = true,
             SET => {
-                let (name, value) = input.attribute()?;
-                set(&mut self.attributes, name, Some(value));
+                let name = names.of(input.text()?)?;
+                set(&mut self.attributes, name, Some(input.value()?));
             }
-            UNSET => set(&mut self.attributes, input.name()?, None),
+            UNSET => set(&mut self.attributes, names.of(input.text()?)?, None),
             REMOVE => {
                 self.known = false;
                 self.attributes.clear();
             }
             FEATURE => {
-                let name = input.name()?;
+                let name = names.of(input.text()?)?;
                 let value = f32::from_le_bytes(input.take()?);
                 set(&mut self.features, name, (!value.is_nan()).then_some(value));
             }
@@ -136,34 +142,81 @@ impl FactsRow {
         }
         self.features.iter().for_each(|(name, value)| feature(out, None, name, *value));
     }
+}
 
-    pub(crate) fn value(&self, name: &Name) -> Option<Value> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+/// Names that are looked for in many rows: in the rows' order, which is that of the names, so that one pass finds all.
+pub(crate) struct Sought(Vec<One>);
+
+struct One {
+    name: Name,
+    /// Where it was among those that were asked for.
+    place: usize,
+    /// Whether it is the name before this one once more.
+    again: bool,
+}
+
+impl Sought {
+    pub(crate) fn new(asked: &[Name], names: &Names) -> Self {
+        let one = |(place, name)| One { name, place, again: false };
+        let mut all: Vec<_> = names.all(asked).into_iter().enumerate().map(one).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        for at in 1..all.len() {
+            all[at].again = all[at].name == all[at - 1].name;
+        }
+        Sought(all)
     }
 
-    pub(crate) fn feature(&self, name: &Name) -> f32 {
-        self.features.iter().find(|(known, _)| known == name).map_or(f32::NAN, |(_, value)| *value)
+    /// Calls `put` with the place and the value of each name that a row has.
+    pub(crate) fn find<T: Copy>(&self, row: &[(Name, T)], mut put: impl FnMut(usize, T)) {
+        let mut rest = row.iter();
+        let mut next = rest.next();
+        let mut last = None;
+        for One { name, place, again } in &self.0 {
+            if !again {
+                last = None;
+                while let Some((known, value)) = next {
+                    // Mostly it is this one, and the same in memory.
+                    if known == name {
+                        last = Some(*value);
+                        next = rest.next();
+                        break;
+                    }
+                    if known > name {
+                        break;
+                    }
+                    next = rest.next();
+                }
+            }
+            if let Some(value) = last {
+                put(*place, value);
+            }
+        }
     }
 }
 
 impl TiesRow {
-    pub(crate) fn apply(&mut self, tag: u8, input: &mut Input<'_>) -> Result<(), &'static str> {
+    pub(crate) fn apply(
+        &mut self,
+        tag: u8,
+        input: &mut Input<'_>,
+        names: &Names,
+    ) -> Result<(), &'static str> {
         match tag {
             TIE => {
                 let kind = input.text()?;
                 let entity = EntityId(u64::from_le_bytes(input.take()?));
                 let since = Timestamp(i64::from_le_bytes(input.take()?));
                 let weight = f32::from_le_bytes(input.take()?);
-                Arc::make_mut(self.set(kind)?).put(Relation { entity, since, weight });
+                Arc::make_mut(self.set(kind, names)?).put(Relation { entity, since, weight });
             }
             UNTIE => {
                 let kind = input.text()?;
                 let entity = EntityId(u64::from_le_bytes(input.take()?));
-                Arc::make_mut(self.set(kind)?).remove(entity);
+                Arc::make_mut(self.set(kind, names)?).remove(entity);
             }
             PAIR => {
                 let entity = u64::from_le_bytes(input.take()?);
-                let name = input.name()?;
+                let name = names.of(input.text()?)?;
                 let value = f32::from_le_bytes(input.take()?);
                 let values = self.pairs.entry(entity).or_default();
                 set(values, name, (!value.is_nan()).then_some(value));
@@ -176,11 +229,11 @@ impl TiesRow {
         Ok(())
     }
 
-    fn set(&mut self, kind: &str) -> Result<&mut Arc<RelationSet>, &'static str> {
+    fn set(&mut self, kind: &str, names: &Names) -> Result<&mut Arc<RelationSet>, &'static str> {
         let at = match self.relations.iter().position(|(known, _)| known == kind) {
             Some(at) => at,
             None => {
-                let kind = Name::new(kind).map_err(|_| "it has a name that is none")?;
+                let kind = names.of(kind)?;
                 self.relations.push((kind, Arc::default()));
                 self.relations.len() - 1
             }
@@ -207,18 +260,49 @@ impl TiesRow {
             .unwrap_or_default()
     }
 
-    pub(crate) fn pair(&self, entity: u64, name: &Name) -> f32 {
-        let values = self.pairs.get(&entity).map_or(&[][..], Vec::as_slice);
-        values.iter().find(|(known, _)| known == name).map_or(f32::NAN, |(_, value)| *value)
+    /// The stored values of the user with an entity, by name.
+    pub(crate) fn pair(&self, entity: u64) -> &[(Name, f32)] {
+        self.pairs.get(&entity).map_or(&[], Vec::as_slice)
     }
 }
 
 /// Sets or removes a name's value among those sorted by name.
 fn set<T>(values: &mut Vec<(Name, T)>, name: Name, value: Option<T>) {
-    match (values.binary_search_by(|(known, _)| known.cmp(&name)), value) {
+    let at = match values.last() {
+        // Folded rows come in this order.
+        Some((last, _)) if *last < name => Err(values.len()),
+        _ => values.binary_search_by(|(known, _)| known.cmp(&name)),
+    };
+    match (at, value) {
         (Ok(at), Some(value)) => values[at].1 = value,
         (Ok(at), None) => drop(values.remove(at)),
         (Err(at), Some(value)) => values.insert(at, (name, value)),
         (Err(_), None) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_sought_is_found_in_one_pass(
+            held in prop::collection::btree_map(0_u8..30, 0_u8..9, 0..20),
+            asked in prop::collection::vec(0_u8..30, 0..20),
+        ) {
+            let (names, name) = (Names::default(), |number: u8| Name::new(&format!("f{number}")).unwrap());
+            let mut row = Vec::new();
+            for (number, value) in &held {
+                set(&mut row, names.of(name(*number).as_str()).unwrap(), Some(*value));
+            }
+            let mut found = vec![None; asked.len()];
+            let list: Vec<Name> = asked.iter().map(|number| name(*number)).collect();
+            Sought::new(&list, &names).find(&row, |place, value| found[place] = Some(value));
+            let wanted: Vec<_> = asked.iter().map(|number| held.get(number).copied()).collect();
+            prop_assert_eq!(found, wanted);
+        }
     }
 }

@@ -8,6 +8,7 @@ use redis::Value;
 use rustc_hash::FxHashSet;
 use tokio::sync::mpsc;
 
+use super::intern::Names;
 use super::keys::{RowKey, RowKind, Shards};
 use super::link::{Link, Script};
 use super::row::fold;
@@ -21,6 +22,7 @@ pub(crate) struct Folder {
     pub(crate) link: Arc<Link>,
     pub(crate) shards: Shards,
     pub(crate) script: Script,
+    pub(crate) names: Arc<Names>,
     /// Seconds that rows of interactions live.
     pub(crate) retention: u64,
     pub(crate) next: AtomicU64,
@@ -45,13 +47,14 @@ impl Folder {
     }
 
     async fn fold(&self, key: &RowKey) -> Result<(), StoreError> {
-        let name = self.shards.key(key);
+        let name = self.shards.key(key.borrowed());
         let Value::BulkString(bytes) = self.link.write(redis::cmd("GET").arg(&name)).await? else {
             return Ok(());
         };
         let damaged =
             |reason| StoreError::Unavailable { reason: format!("the row {name} is damaged: {reason}") };
-        let folded = fold(key.kind, &bytes, self.next.fetch_add(1, Ordering::Relaxed)).map_err(damaged)?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let folded = fold(key.kind, &bytes, number, &self.names).map_err(damaged)?;
         let head = bytes[..bytes.len().min(64)].to_vec();
         let mortal = matches!(key.kind, RowKind::Entity | RowKind::User | RowKind::Corpus);
         let seconds = if mortal { self.retention.max(1) } else { 0 };

@@ -3,6 +3,8 @@
 //! All keys of a tenant's shard share a hash tag, so that a cluster keeps them in one slot and one script may change
 //! them together: `rec:{<tenant>.<shard>}:<what>:<corpus>:<id>`.
 
+use std::hash::{Hash, Hasher};
+
 use recommend_core::{Name, TenantId};
 
 /// What a row is about.
@@ -21,12 +23,53 @@ pub(crate) enum RowKind {
 }
 
 /// A row.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RowKey {
     pub(crate) kind: RowKind,
     pub(crate) tenant: TenantId,
     pub(crate) corpus: Name,
     pub(crate) id: u64,
+}
+
+/// A row that is looked for: threads that ask at the same time do not count the references of one corpus' name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowRef<'a> {
+    pub(crate) kind: RowKind,
+    pub(crate) tenant: TenantId,
+    pub(crate) corpus: &'a Name,
+    pub(crate) id: u64,
+}
+
+impl RowKey {
+    pub(crate) fn borrowed(&self) -> RowRef<'_> {
+        RowRef { kind: self.kind, tenant: self.tenant, corpus: &self.corpus, id: self.id }
+    }
+}
+
+impl RowRef<'_> {
+    pub(crate) fn owned(self) -> RowKey {
+        RowKey { kind: self.kind, tenant: self.tenant, corpus: self.corpus.clone(), id: self.id }
+    }
+}
+
+impl Hash for RowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.borrowed().hash(state);
+    }
+}
+
+impl Hash for RowRef<'_> {
+    /// Without the corpus: an id is seldom in two of them.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.tenant.0 ^ (self.kind as u64) << 56);
+        state.write_u64(self.id);
+    }
+}
+
+impl quick_cache::Equivalent<RowKey> for RowRef<'_> {
+    fn equivalent(&self, key: &RowKey) -> bool {
+        *self == key.borrowed()
+    }
 }
 
 /// How many shards the data of a tenant is in.
@@ -44,14 +87,14 @@ impl Shards {
     }
 
     /// The shard of a row.
-    pub(crate) fn of_row(self, key: &RowKey) -> u32 {
+    pub(crate) fn of_row(self, key: RowRef<'_>) -> u32 {
         match key.kind {
             RowKind::Corpus => key.id as u32,
             _ => self.of(key.id),
         }
     }
 
-    pub(crate) fn key(self, row: &RowKey) -> String {
+    pub(crate) fn key(self, row: RowRef<'_>) -> String {
         let what = match row.kind {
             RowKind::Facts => 'f',
             RowKind::Ties => 't',

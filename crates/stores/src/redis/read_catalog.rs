@@ -10,14 +10,16 @@ use recommend_core::{
 use redis::Value as Answer;
 use rustc_hash::FxHashMap;
 
-use super::keys::{self, Members, RowKey, RowKind, TENANTS};
+use super::facts::Sought;
+use super::held::Held;
+use super::keys::{self, Members, RowKey, RowKind, RowRef, TENANTS};
 use super::store::{RedisStore, texts};
 use crate::catalog::{Catalog, CorpusSummary};
 use crate::error::StoreError;
 use crate::feature_rows::FeatureRowStore;
 
-fn row(kind: RowKind, tenant: TenantId, corpus: &Name, id: u64) -> RowKey {
-    RowKey { kind, tenant, corpus: corpus.clone(), id }
+fn row(kind: RowKind, tenant: TenantId, corpus: &Name, id: u64) -> RowRef<'_> {
+    RowRef { kind, tenant, corpus, id }
 }
 
 #[async_trait]
@@ -29,13 +31,14 @@ impl CatalogReader for RedisStore {
         ids: &[EntityId],
         names: &[Name],
     ) -> Result<AttributeTable, ComponentError> {
-        let mut wanted: Vec<_> = ids.iter().map(|id| row(RowKind::Facts, tenant, corpus, id.0)).collect();
-        if self.counted.read().contains(corpus) {
-            // The features of these entities are asked for next: one round trip brings both.
-            wanted.extend(ids.iter().map(|id| row(RowKind::Entity, tenant, corpus, id.0)));
-        }
-        let loaded = self.rows.load(&wanted).await;
-        let facts = &loaded.rows[..ids.len()];
+        let of = |kind| ids.iter().map(move |id| row(kind, tenant, corpus, id.0)).collect::<Vec<_>>();
+        // Where the features of these entities are asked for next, one round trip brings both.
+        let next = || match self.counted.read().contains(corpus) {
+            true => of(RowKind::Entity),
+            false => Vec::new(),
+        };
+        let loaded = self.rows.load_with(&of(RowKind::Facts), next).await;
+        let facts = &loaded.rows;
         if facts.iter().all(Option::is_none)
             && let Some(error) = loaded.trouble.as_ref().filter(|_| !ids.is_empty())
         {
@@ -43,15 +46,13 @@ impl CatalogReader for RedisStore {
         }
         let mut table = AttributeTable::new(ids.len(), names);
         let facts: Vec<_> = facts.iter().map(|row| row.as_ref().and_then(|row| row.facts())).collect();
+        let sought = Sought::new(names, &self.rows.names);
         for (at, facts) in facts.iter().enumerate() {
-            if facts.is_some_and(|facts| facts.known) {
+            let Some(facts) = facts else { continue };
+            if facts.known {
                 table.set_known(at);
             }
-        }
-        for (at, name) in names.iter().enumerate() {
-            for (cell, facts) in table.column_mut(at).iter_mut().zip(&facts) {
-                *cell = facts.and_then(|facts| facts.value(name));
-            }
+            sought.find(&facts.attributes, |column, value| table.column_mut(column)[at] = Some(value));
         }
         if let Some(reason) = loaded.trouble {
             table.set_degraded(&reason);
@@ -66,11 +67,11 @@ impl CatalogReader for RedisStore {
         corpus: &Name,
         kinds: &[Name],
     ) -> Result<Vec<Arc<RelationSet>>, ComponentError> {
-        let mut wanted = vec![row(RowKind::Ties, tenant, corpus, user.0)];
-        if self.personal.read().contains(corpus) {
-            wanted.push(row(RowKind::User, tenant, corpus, user.0));
-        }
-        let loaded = self.rows.load(&wanted).await;
+        let next = || match self.personal.read().contains(corpus) {
+            true => vec![row(RowKind::User, tenant, corpus, user.0)],
+            false => Vec::new(),
+        };
+        let loaded = self.rows.load_with(&[row(RowKind::Ties, tenant, corpus, user.0)], next).await;
         let Some(ties) = loaded.rows[0].as_ref().and_then(|row| row.ties()) else {
             let reason = loaded.trouble.as_deref().unwrap_or("the row of relations is of another kind");
             return Err(StoreError::Unavailable { reason: reason.to_owned() }.into());
@@ -184,7 +185,7 @@ impl Catalog for RedisStore {
         let mut summaries = Vec::new();
         for corpus in self.vocabulary(tenant, "corpora").await? {
             let put = self.members(tenant, &corpus, Members::Put).await?;
-            let keys: Vec<_> = put.iter().map(|id| row(RowKind::Facts, tenant, &corpus, *id)).collect();
+            let keys = put.iter().map(|id| row(RowKind::Facts, tenant, &corpus, *id).owned()).collect();
             let mut attributes: FxHashMap<Name, usize> = FxHashMap::default();
             for row in self.all(keys).await? {
                 for (name, _) in row.facts().map_or(&[][..], |facts| &facts.attributes) {
@@ -192,7 +193,7 @@ impl Catalog for RedisStore {
                 }
             }
             let tied = self.members(tenant, &corpus, Members::Ties).await?;
-            let keys: Vec<_> = tied.iter().map(|id| row(RowKind::Ties, tenant, &corpus, *id)).collect();
+            let keys = tied.iter().map(|id| row(RowKind::Ties, tenant, &corpus, *id).owned()).collect();
             let mut relations: FxHashMap<Name, usize> = FxHashMap::default();
             for row in self.all(keys).await? {
                 for (kind, set) in row.ties().map_or(&[][..], |ties| &ties.relations) {
@@ -214,7 +215,7 @@ impl Catalog for RedisStore {
 
 impl RedisStore {
     /// Rows past the cache.
-    pub(super) async fn all(&self, keys: Vec<RowKey>) -> Result<Vec<Arc<super::row::Row>>, StoreError> {
+    pub(super) async fn all(&self, keys: Vec<RowKey>) -> Result<Vec<Arc<Held>>, StoreError> {
         let rows = Arc::clone(&self.rows);
         self.runtime.run(async move { rows.read(&keys).await }).await
     }
@@ -262,7 +263,7 @@ impl FeatureRowStore for RedisStore {
         if names.is_empty() || entities.is_empty() {
             return Ok(());
         }
-        let wanted: Vec<RowKey> = match user {
+        let wanted: Vec<RowRef<'_>> = match user {
             None => entities.iter().map(|id| row(RowKind::Facts, tenant, corpus, id.0)).collect(),
             Some(user) => vec![row(RowKind::Ties, tenant, corpus, user.0)],
         };
@@ -270,15 +271,15 @@ impl FeatureRowStore for RedisStore {
         if let Some(error) = loaded.failure() {
             return Err(error);
         }
+        let sought = Sought::new(names, &self.rows.names);
         for (at, (entity, out)) in entities.iter().zip(out.chunks_exact_mut(names.len())).enumerate() {
             let held = loaded.rows.get(if user.is_some() { 0 } else { at }).and_then(Option::as_ref);
             let Some(held) = held else { continue };
-            for (cell, name) in out.iter_mut().zip(names) {
-                *cell = match user {
-                    None => held.facts().map_or(f32::NAN, |facts| facts.feature(name)),
-                    Some(_) => held.ties().map_or(f32::NAN, |ties| ties.pair(entity.0, name)),
-                };
-            }
+            let values = match user {
+                None => held.facts().map_or(&[][..], |facts| &facts.features),
+                Some(_) => held.ties().map_or(&[][..], |ties| ties.pair(entity.0)),
+            };
+            sought.find(values, |place, value| out[place] = value);
         }
         match loaded.trouble {
             Some(reason) => Err(StoreError::Partial { reason: reason.to_string() }),

@@ -12,6 +12,7 @@
 use super::event_row::{EventRow, Shape};
 use super::event_view::EventView;
 use super::facts::{FactsRow, TiesRow};
+use super::intern::Names;
 use super::keys::RowKind;
 use crate::embedded::decode::Input;
 
@@ -37,19 +38,19 @@ impl Row {
     }
 
     /// Reads a row.
-    pub(crate) fn read(kind: RowKind, bytes: &[u8]) -> Result<Self, &'static str> {
+    pub(crate) fn read(kind: RowKind, bytes: &[u8], names: &Names) -> Result<Self, &'static str> {
         Ok(match kind {
             RowKind::Facts => {
                 let mut row = FactsRow::default();
-                entries(bytes, |tag, input| row.apply(tag, input))?;
+                entries(bytes, |tag, input| row.apply(tag, input, names))?;
                 Row::Facts(row)
             }
             RowKind::Ties => {
                 let mut row = TiesRow::default();
-                entries(bytes, |tag, input| row.apply(tag, input))?;
+                entries(bytes, |tag, input| row.apply(tag, input, names))?;
                 Row::Ties(row)
             }
-            kind => Row::Events(EventView::new(events(kind, bytes)?)),
+            kind => Row::Events(EventView::new(events(kind, bytes, names)?)),
         })
     }
 
@@ -79,9 +80,9 @@ impl Row {
 }
 
 /// A row of interactions, in order and within its shape.
-pub(crate) fn events(kind: RowKind, bytes: &[u8]) -> Result<EventRow, &'static str> {
+pub(crate) fn events(kind: RowKind, bytes: &[u8], names: &Names) -> Result<EventRow, &'static str> {
     let mut row = EventRow::default();
-    entries(bytes, |tag, input| row.apply(tag, input))?;
+    entries(bytes, |tag, input| row.apply(tag, input, names))?;
     row.settle(match kind {
         RowKind::User => Shape::USER,
         RowKind::Corpus => Shape::CORPUS,
@@ -91,21 +92,21 @@ pub(crate) fn events(kind: RowKind, bytes: &[u8]) -> Result<EventRow, &'static s
 }
 
 /// The folded bytes of a row. `number` tells this folding from others.
-pub(crate) fn fold(kind: RowKind, bytes: &[u8], number: u64) -> Result<Vec<u8>, &'static str> {
+pub(crate) fn fold(kind: RowKind, bytes: &[u8], number: u64, names: &Names) -> Result<Vec<u8>, &'static str> {
     let mut out = vec![FOLDED, 0, 0, 0, 0];
     out.extend_from_slice(&number.to_le_bytes());
     match kind {
         RowKind::Facts => {
             let mut row = FactsRow::default();
-            entries(bytes, |tag, input| row.apply(tag, input))?;
+            entries(bytes, |tag, input| row.apply(tag, input, names))?;
             row.encode(&mut out);
         }
         RowKind::Ties => {
             let mut row = TiesRow::default();
-            entries(bytes, |tag, input| row.apply(tag, input))?;
+            entries(bytes, |tag, input| row.apply(tag, input, names))?;
             row.encode(&mut out);
         }
-        kind => events(kind, bytes)?.encode(&mut out),
+        kind => events(kind, bytes, names)?.encode(&mut out),
     }
     let length = u32::try_from(out.len()).map_err(|_| "it is longer than a row can be")?;
     out[1..5].copy_from_slice(&length.to_le_bytes());

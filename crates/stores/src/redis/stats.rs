@@ -13,6 +13,7 @@ pub struct RedisStats {
     pub(crate) hits: AtomicU64,
     pub(crate) misses: AtomicU64,
     pub(crate) shared: AtomicU64,
+    pub(crate) ahead: AtomicU64,
     pub(crate) stale: AtomicU64,
     pub(crate) folds: AtomicU64,
     pub(crate) open: AtomicBool,
@@ -37,6 +38,8 @@ pub struct RedisSnapshot {
     pub misses: u64,
     /// Rows that somebody else was loading already.
     pub shared: u64,
+    /// Rows that were read again before they had run out.
+    pub ahead: u64,
     /// Rows that served beyond their time because Redis did not answer.
     pub stale: u64,
     /// Rows that were folded.
@@ -58,6 +61,7 @@ impl RedisStats {
             hits: of(&self.hits),
             misses: of(&self.misses),
             shared: of(&self.shared),
+            ahead: of(&self.ahead),
             stale: of(&self.stale),
             folds: of(&self.folds),
             open: self.open.load(Ordering::Relaxed),

@@ -110,12 +110,13 @@ impl RedisStore {
         runtime.run(async move { meet_data(&meet, fingerprint, wanted_shards).await }).await?;
         let shards = Shards(wanted_shards);
         let handle = runtime.handle()?.clone();
-        let rows = Arc::new(Rows::new(Arc::clone(&link), shards, options.clone(), handle.clone()));
+        let rows = Rows::new(Arc::clone(&link), shards, options.clone(), handle.clone());
         let (folds, folding) = mpsc::channel(FOLD_QUEUE);
         let folder = Folder {
             link: Arc::clone(&link),
             shards,
             script: Script::new(include_str!("lua/fold.lua")),
+            names: Arc::clone(&rows.names),
             retention: options.retention.as_secs(),
             next: AtomicU64::new(std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0)),
         };

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::event_view::EventView;
 use super::event_view::others::Others;
-use super::keys::{RowKey, RowKind};
+use super::keys::{RowKind, RowRef};
 use super::read_interactions::note;
 use super::store::RedisStore;
 use crate::embedded::timeline::held;
@@ -22,13 +22,13 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let corpus = spec.corpus.as_ref().unwrap_or(subject.corpus);
         note(&self.counted, corpus);
-        let key = |entity: &EntityId| RowKey {
+        let key = |entity: &EntityId| RowRef {
             kind: RowKind::Entity,
             tenant: subject.tenant,
-            corpus: corpus.clone(),
+            corpus,
             id: entity.0,
         };
-        let wanted: Vec<RowKey> = partners.iter().chain(subject.entities).map(key).collect();
+        let wanted: Vec<RowRef<'_>> = partners.iter().chain(subject.entities).map(key).collect();
         let loaded = self.rows.load(&wanted).await;
         if let Some(error) = loaded.failure() {
             return Err(error);

@@ -58,7 +58,7 @@ impl Call {
     }
 
     fn row(&mut self, shards: Shards, row: &RowKey) {
-        let place = self.place(shards.key(row));
+        let place = self.place(shards.key(row.borrowed()));
         self.rows.entry(place).or_insert_with(|| row.clone());
         self.number(place);
     }
@@ -189,7 +189,7 @@ impl RedisStore {
             return Ok(FxHashMap::default());
         }
         let rows = self.all(gone.clone()).await?;
-        let times = |row: &Arc<super::row::Row>| {
+        let times = |row: &Arc<super::held::Held>| {
             let held = row.facts().map_or(&[][..], |facts| &facts.attributes);
             held.iter()
                 .filter(|(_, value)| time_of(Some(*value)).is_some())
