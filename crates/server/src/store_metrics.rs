@@ -11,7 +11,7 @@ use recommend_stores::{RedisSnapshot, RedisStats, VectorStore};
 /// One metric and where its number comes from.
 type Counted<S> = (&'static str, &'static str, fn(&S) -> u64);
 
-const REDIS: [Counted<RedisSnapshot>; 9] = [
+const REDIS: [Counted<RedisSnapshot>; 10] = [
     ("recommend_redis_calls_total", "Commands that were to be sent to Redis.", |s| s.calls),
     ("recommend_redis_errors_total", "Commands without a good answer, those out of time included.", |s| {
         s.errors
