@@ -59,7 +59,8 @@ pub use stats::{RedisSnapshot, RedisStats};
 use store::RedisStore;
 
 impl Stores {
-    /// Stores over a Redis or a Redis cluster.
+    /// Stores over a Redis or a Redis cluster. What requests read comes over connections of the runtime that opens the
+    /// stores, if it has several threads, so it must outlive them; all else over those of a runtime of their own.
     ///
     /// ```no_run
     /// use recommend_core::IdCodec;

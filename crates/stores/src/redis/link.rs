@@ -69,13 +69,13 @@ struct Slot {
     opening: tokio::sync::Mutex<()>,
 }
 
-/// All connections of a process to one Redis.
+/// Connections of a process to one Redis, all driven by the runtime that asks through them.
 pub(crate) struct Link {
-    server: Server,
+    server: Arc<Server>,
     slots: Vec<Slot>,
     next: AtomicUsize,
     serial: AtomicU64,
-    breaker: Breaker,
+    breaker: Arc<Breaker>,
     pub(crate) patience: Duration,
     pub(crate) write_patience: Duration,
     place: String,
@@ -110,17 +110,33 @@ impl Link {
         };
         let slots = (0..options.connections.max(1)).map(|_| Slot::default()).collect();
         Ok(Link {
-            server,
+            server: Arc::new(server),
             slots,
             next: AtomicUsize::new(0),
             serial: AtomicU64::new(0),
-            breaker: Breaker::default(),
+            breaker: Arc::default(),
             patience: options.timeout,
             write_patience: options.write_timeout,
             place,
             tls: tls::wanted(options),
             stats,
         })
+    }
+
+    /// Other connections to the same Redis, for another runtime. What one learns of its health, both know.
+    pub(crate) fn twin(&self) -> Link {
+        Link {
+            server: Arc::clone(&self.server),
+            slots: self.slots.iter().map(|_| Slot::default()).collect(),
+            next: AtomicUsize::new(0),
+            serial: AtomicU64::new(0),
+            breaker: Arc::clone(&self.breaker),
+            patience: self.patience,
+            write_patience: self.write_patience,
+            place: self.place.clone(),
+            tls: self.tls,
+            stats: Arc::clone(&self.stats),
+        }
     }
 
     /// Sends a command within the time of a read.
@@ -235,7 +251,7 @@ impl Link {
             return Ok(open);
         }
         self.stats.connections.fetch_add(1, Ordering::Relaxed);
-        let connection = match &self.server {
+        let connection = match &*self.server {
             Server::Single(client) => {
                 // Shaking hands over TLS takes longer; a read waits no longer for it than for anything.
                 let patience = if self.tls { self.write_patience } else { self.patience };

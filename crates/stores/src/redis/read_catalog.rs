@@ -216,8 +216,8 @@ impl Catalog for RedisStore {
 impl RedisStore {
     /// Rows past the cache.
     pub(super) async fn all(&self, keys: Vec<RowKey>) -> Result<Vec<Arc<Held>>, StoreError> {
-        let rows = Arc::clone(&self.rows);
-        self.runtime.run(async move { rows.read(&keys).await }).await
+        let (rows, link) = (Arc::clone(&self.rows), Arc::clone(&self.link));
+        self.runtime.run(async move { rows.read(&link, &keys).await }).await
     }
 }
 

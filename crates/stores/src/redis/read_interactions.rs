@@ -165,7 +165,7 @@ impl InteractionStore for RedisStore {
                 for page in users.chunks(PAGE) {
                     let keys: Vec<_> =
                         page.iter().map(|id| key(RowKind::User, tenant, &corpus, *id).owned()).collect();
-                    let rows = rows.read(&keys).await?;
+                    let rows = rows.read(&link, &keys).await?;
                     let page: Vec<_> = page.iter().copied().zip(rows).collect();
                     if tokio::task::block_in_place(|| send.send(Ok(page))).is_err() {
                         break;

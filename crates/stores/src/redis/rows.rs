@@ -57,7 +57,8 @@ const GATHER: Duration = Duration::from_millis(5);
 
 /// All rows of a deployment.
 pub(crate) struct Rows {
-    pub(crate) link: Arc<Link>,
+    /// Connections of the runtime that requests run on.
+    link: Link,
     pub(crate) shards: Shards,
     pub(crate) names: Arc<Names>,
     options: RedisOptions,
@@ -70,7 +71,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    pub(crate) fn new(link: Arc<Link>, shards: Shards, options: RedisOptions, runtime: Handle) -> Arc<Self> {
+    pub(crate) fn new(link: Link, shards: Shards, options: RedisOptions, runtime: Handle) -> Arc<Self> {
         let epochs = (0..EPOCHS).map(|_| AtomicU64::new(0)).collect();
         let (ahead, due) = mpsc::channel(AHEAD_QUEUE);
         let recent = Recent::new(&options);
@@ -244,7 +245,7 @@ impl Rows {
     /// Loads rows that nobody else loads, and tells all who wait.
     async fn fly(self: Arc<Self>, keys: Vec<RowKey>, land: watch::Sender<Option<Arc<Landed>>>) {
         let epochs = self.epochs_of(&keys);
-        let landed = self.fetch(&keys).await;
+        let landed = self.fetch(&self.link, &keys).await;
         let receiver = land.subscribe();
         let mut flights = self.flights.lock();
         for (key, epoch) in keys.iter().zip(epochs) {
@@ -267,7 +268,7 @@ impl Rows {
         }
     }
 
-    async fn fetch(&self, keys: &[RowKey]) -> Landed {
+    async fn fetch(&self, link: &Link, keys: &[RowKey]) -> Landed {
         let mut by_tag: FxHashMap<(u64, u32), Vec<usize>> = FxHashMap::default();
         for (at, key) in keys.iter().enumerate() {
             let place = match self.options.cluster {
@@ -281,7 +282,7 @@ impl Rows {
             places.iter().for_each(|at| {
                 command.arg(self.shards.key(keys[*at].borrowed()));
             });
-            (self.link.read(&command).await, places)
+            (link.read(&command).await, places)
         }))
         .await;
         let mut landed = Landed::default();
@@ -325,11 +326,11 @@ impl Rows {
         Ok(Arc::new(Held::new(Row::read(key.kind, &bytes, &self.names)?, bytes)))
     }
 
-    /// Rows past the cache; for what goes through everything.
-    pub(crate) async fn read(&self, keys: &[RowKey]) -> Result<Vec<Arc<Held>>, StoreError> {
+    /// Rows past the cache, over the connections of who asks; for what goes through everything.
+    pub(crate) async fn read(&self, link: &Link, keys: &[RowKey]) -> Result<Vec<Arc<Held>>, StoreError> {
         let mut all = Vec::with_capacity(keys.len());
         for page in keys.chunks(512) {
-            let landed = self.fetch(page).await;
+            let landed = self.fetch(link, page).await;
             if let Some(reason) = landed.trouble {
                 return Err(StoreError::Unavailable { reason: reason.to_string() });
             }
@@ -349,7 +350,7 @@ async fn read_ahead(rows: Weak<Rows>, mut due: mpsc::Receiver<Vec<RowKey>>) {
             let Some(rows) = rows.upgrade() else { return };
             let epochs = rows.epochs_of(some);
             // What fails is loaded when it has run out, by somebody who can say so.
-            let landed = rows.fetch(some).await;
+            let landed = rows.fetch(&rows.link, some).await;
             {
                 let _flights = rows.flights.lock();
                 some.iter().zip(epochs).for_each(|(key, epoch)| rows.keep(key, epoch, &landed));

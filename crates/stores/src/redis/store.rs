@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use recommend_core::{IdCodec, Name, TenantId};
 use redis::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Runtime, RuntimeFlavor};
 use tokio::sync::{Notify, mpsc};
 
 use super::folder::Folder;
@@ -59,7 +59,7 @@ pub(crate) struct RedisStore {
     pub(crate) runtime: Background,
 }
 
-/// A runtime of its own: what serves requests may be busy with scoring while answers come in.
+/// A runtime of its own, for what runs beside requests and for who blocks while it waits.
 pub(crate) struct Background(Option<Runtime>);
 
 impl Background {
@@ -110,7 +110,12 @@ impl RedisStore {
         runtime.run(async move { meet_data(&meet, fingerprint, wanted_shards).await }).await?;
         let shards = Shards(wanted_shards);
         let handle = runtime.handle()?.clone();
-        let rows = Rows::new(Arc::clone(&link), shards, options.clone(), handle.clone());
+        // Where requests run, rows are read: an answer that had to be handed from thread to thread would wait for each of them.
+        let serving = match tokio::runtime::Handle::try_current() {
+            Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => handle,
+            _ => handle.clone(),
+        };
+        let rows = Rows::new(link.twin(), shards, options.clone(), serving);
         let (folds, folding) = mpsc::channel(FOLD_QUEUE);
         let folder = Folder {
             link: Arc::clone(&link),
