@@ -12,6 +12,7 @@ use parquet::errors::ParquetError;
 
 use crate::disk::Disk;
 use crate::error::LogError;
+use crate::pace::Pace;
 use crate::schema::{Partition, Table, day};
 use crate::segment::{Damage, DamageKind, SegmentReader, SegmentRecord, read_segment};
 use crate::table::{Destination, Impressions, Interactions, Requests};
@@ -32,7 +33,12 @@ pub(crate) struct Converted {
 ///
 /// # Errors
 /// When it cannot be read or a file cannot be written; nothing is lost then, and it can be tried again.
-pub(crate) fn convert(disk: &Arc<dyn Disk>, log: &Path, segment: &Path) -> Result<Converted, LogError> {
+pub(crate) fn convert(
+    disk: &Arc<dyn Disk>,
+    log: &Path,
+    segment: &Path,
+    pace: &mut Pace,
+) -> Result<Converted, LogError> {
     let keep = |damage: &str| {
         tracing::error!(segment = %segment.display(), damage, "a damaged segment of the event log is kept");
         disk.rename(segment, &segment.with_extension(DAMAGED)).map_err(LogError::io("renaming", segment))
@@ -48,7 +54,7 @@ pub(crate) fn convert(disk: &Arc<dyn Disk>, log: &Path, segment: &Path) -> Resul
         }
         other => other?,
     };
-    let converted = tables(disk, &mut reader, log, segment)?;
+    let converted = tables(disk, &mut reader, log, segment, pace)?;
     match reader.damage() {
         Some(damage @ Damage { kind: DamageKind::Corrupt, .. }) => keep(&damage.to_string())?,
         _ => disk.remove(segment).map_err(LogError::io("removing", segment))?,
@@ -63,6 +69,7 @@ fn tables(
     reader: &mut SegmentReader,
     log: &Path,
     segment: &Path,
+    pace: &mut Pace,
 ) -> Result<Converted, LogError> {
     let stem: Arc<str> = segment.file_stem().unwrap_or_default().to_string_lossy().into();
     let destination = |partition: &Partition, table: Table, name: String| Destination {
@@ -82,6 +89,7 @@ fn tables(
     let mut impressions: BTreeMap<(Partition, u64), Impressions> = BTreeMap::new();
     let mut interactions: BTreeMap<Partition, Interactions> = BTreeMap::new();
     while let Some(record) = reader.next() {
+        pace.step();
         match record {
             SegmentRecord::Request(request) => {
                 let pipeline = &request.pipeline;
@@ -132,6 +140,7 @@ fn tables(
     for size in sizes.chain(interactions.into_values().map(Interactions::finish)) {
         converted.files += 1;
         converted.bytes += size.map_err(bad)?;
+        pace.step();
     }
     Ok(converted)
 }

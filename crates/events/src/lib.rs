@@ -27,6 +27,7 @@ pub mod disk;
 pub mod error;
 pub mod log;
 pub mod options;
+mod pace;
 pub mod pseudonym;
 pub mod reader;
 pub mod record;

@@ -27,6 +27,7 @@ use self::worker::Worker;
 use crate::disk::{Disk, SystemDisk, make_dirs};
 use crate::error::LogError;
 use crate::options::LogOptions;
+use crate::pace::Hurry;
 use crate::pseudonym::Pseudonymizer;
 use crate::record::RequestLog;
 
@@ -142,6 +143,7 @@ impl EventLog {
         let counters = Arc::new(Counters::default());
         counters.waiting_segments.store(left.len() as u64, Ordering::Relaxed);
         let closing = Arc::new(AtomicBool::new(false));
+        let hurry: Arc<Hurry> = Arc::default();
         let (jobs, work) = mpsc::channel();
         let worker = Worker {
             queue: queue.clone(),
@@ -158,6 +160,7 @@ impl EventLog {
             segment: None,
             written: 0,
             closing: closing.clone(),
+            hurry: hurry.clone(),
         };
         let converter = Converter {
             disk,
@@ -165,6 +168,7 @@ impl EventLog {
             counters: counters.clone(),
             waiting: VecDeque::from(left),
             closing,
+            hurry,
             since: None,
         };
         let (end, ended) = watch::channel(None);

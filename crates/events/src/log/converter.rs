@@ -12,6 +12,7 @@ use super::stats::Counters;
 use crate::convert::convert;
 use crate::disk::Disk;
 use crate::error::LogError;
+use crate::pace::{Hurry, Pace};
 
 /// After a failure the next try waits this long, and at each further one twice as long, up to a bound.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -36,6 +37,8 @@ pub(crate) struct Converter {
     pub(crate) closing: Arc<AtomicBool>,
     /// When that was noticed.
     pub(crate) since: Option<Instant>,
+    /// How many wait for what is converted.
+    pub(crate) hurry: Arc<Hurry>,
 }
 
 impl Converter {
@@ -47,6 +50,7 @@ impl Converter {
             let result = self.pass();
             wait = if result.is_ok() { FIRST_WAIT } else { (wait * 2).min(LONGEST_WAIT) };
             for answer in answers.drain(..) {
+                self.hurry.end();
                 // Whoever asked may have gone.
                 let _ = Answer::send(answer, result.clone());
             }
@@ -90,7 +94,9 @@ impl Converter {
                 break;
             }
             let Some(segment) = self.waiting.pop_front() else { break };
-            match convert(&self.disk, &self.log, &segment) {
+            // With others waiting behind it a segment is in a hurry too.
+            let hurry = if self.waiting.is_empty() { self.hurry.clone() } else { Hurry::always() };
+            match convert(&self.disk, &self.log, &segment, &mut Pace::new(hurry)) {
                 Ok(converted) => {
                     self.counters.waiting_segments.fetch_sub(1, Ordering::Relaxed);
                     Counters::add(&self.counters.converted_segments, 1);

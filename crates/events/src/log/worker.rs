@@ -17,6 +17,7 @@ use crate::convert::SEGMENT;
 use crate::disk::Disk;
 use crate::error::LogError;
 use crate::options::LogOptions;
+use crate::pace::Hurry;
 use crate::pseudonym::Pseudonymizer;
 use crate::record::RequestLog;
 use crate::segment::{Header, Mark, SegmentWriter};
@@ -43,6 +44,8 @@ pub(crate) struct Worker {
     pub(crate) written: u64,
     /// Tells the converter to come to an end.
     pub(crate) closing: Arc<AtomicBool>,
+    /// How many wait for what is converted.
+    pub(crate) hurry: Arc<Hurry>,
 }
 
 impl Worker {
@@ -55,8 +58,8 @@ impl Worker {
         let mut next = Instant::now() + tick;
         loop {
             let mut taken = self.queue.take(next, &mut pending);
-            if taken.closing {
-                self.closing.store(true, Ordering::Relaxed);
+            if taken.closing && !self.closing.swap(true, Ordering::Relaxed) {
+                self.hurry.begin();
             }
             let result = self.commit(&mut pending, &mut taken);
             next = Instant::now() + tick.max(Duration::from_millis(1));
@@ -73,7 +76,10 @@ impl Worker {
             }
             for roll in taken.rolls {
                 match &result {
-                    Ok(()) => self.convert(Job::Answer(roll)),
+                    Ok(()) => {
+                        self.hurry.begin();
+                        self.convert(Job::Answer(roll));
+                    }
                     Err(_) => drop(roll.send(result.clone())),
                 }
             }
