@@ -35,6 +35,7 @@ mod folder;
 mod held;
 mod intern;
 mod keys;
+mod lasting;
 mod link;
 mod options;
 mod read_catalog;

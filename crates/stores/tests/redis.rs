@@ -90,6 +90,47 @@ fn interaction(id: u128, user: u64, entity: u64, kind: &'static str, time: i64) 
     }
 }
 
+#[test]
+fn of_a_batch_that_is_partly_known_what_is_new_counts_once_and_all_rows_have_an_end() {
+    let Some(server) = server() else { return };
+    let options = RedisOptions { retention: Duration::from_secs(5_000), ..RedisOptions::at(&server.url()) };
+    let stores = open(options);
+    let (tenant, corpus) = (TenantId(1), Name::literal("channel"));
+    let write = |ids: &[u128]| {
+        // Ids of several rows, of which some are known whole, some in part and some not at all.
+        let of = |id: &u128| interaction(*id, (*id % 4) as u64, (*id % 6) as u64, "join", *id as i64);
+        let batch = WriteBatch { interactions: ids.iter().map(of).collect(), ..WriteBatch::default() };
+        let outcome = run(stores.writer.write(tenant, batch)).unwrap();
+        (outcome.accepted, outcome.duplicates)
+    };
+    assert_eq!(write(&[0, 1, 2, 3]), (4, 0));
+    assert_eq!(write(&[4, 0, 6, 4, 1, 7, 7, 13]), (4, 4));
+    assert_eq!(write(&[4, 7]), (0, 2));
+    let aggregate = |aggregate| AggregateSpec {
+        scope: Scope::Entity,
+        corpus: None,
+        kinds: Vec::new(),
+        window: None,
+        resolution: None,
+        aggregate,
+    };
+    let specs = [aggregate(Aggregate::Count), aggregate(Aggregate::Sum)];
+    let entities: Vec<EntityId> = (0..6).map(EntityId).collect();
+    let subject =
+        Subject { tenant, user: UserId(1), corpus: &corpus, entities: &entities, now: Timestamp(100) };
+    let mut out = vec![0.0; 12];
+    run(stores.interactions.aggregate(&subject, &specs, &mut out)).unwrap();
+    // 0 and 6; 1, 7 and 13; 2; 3; 4; none. Values are quarters of the remainder by seven.
+    assert_eq!(out, [2.0, 1.5, 3.0, 1.75, 1.0, 0.5, 1.0, 0.75, 1.0, 1.0, 0.0, 0.0]);
+    let mut redis = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let keys: Vec<String> = redis::cmd("KEYS").arg("rec:{*}:[euc]:*").query(&mut redis).unwrap();
+    assert_eq!(keys.len(), 5 + 4 + 1);
+    for key in keys {
+        let left: i64 = redis::cmd("TTL").arg(&key).query(&mut redis).unwrap();
+        assert!((4_000..=5_000).contains(&left), "{key} lives for {left} s");
+    }
+}
+
 /// Rows far beyond what they hold as it is: windows that begin at whole hours and days are still those of the list.
 #[test]
 fn long_rows_agree_with_the_embedded_stores_where_the_resolution_says_so() {

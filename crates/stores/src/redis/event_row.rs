@@ -79,15 +79,13 @@ pub(super) const EVENT: u8 = 1;
 const KIND: u8 = 8;
 const RECENT: u8 = 9;
 
-/// The bytes that add one interaction to a row.
-pub(crate) fn event(kind: &Name, other: u64, time: i64, value: f32) -> Vec<u8> {
-    let mut out = Vec::with_capacity(kind.as_str().len() + 24);
+/// Adds one interaction to the bytes of a row; at most 90.
+pub(crate) fn event(out: &mut Vec<u8>, kind: &Name, other: u64, time: i64, value: f32) {
     out.push(EVENT);
-    text(&mut out, kind.as_str());
+    text(out, kind.as_str());
     out.extend_from_slice(&other.to_le_bytes());
-    zigzag(&mut out, time);
+    zigzag(out, time);
     out.extend_from_slice(&value.to_le_bytes());
-    out
 }
 
 impl EventRow {
@@ -304,8 +302,11 @@ mod tests {
         ) {
             let names = [Name::literal("join"), Name::literal("message")];
             let bytes = |events: &[(usize, u64, i64, i8)]| -> Vec<u8> {
-                let one = |(k, other, time, value): &(usize, u64, i64, i8)| event(&names[*k], *other, *time, f32::from(*value));
-                events.iter().flat_map(one).collect()
+                let mut out = Vec::new();
+                for (kind, other, time, value) in events {
+                    event(&mut out, &names[*kind], *other, *time, f32::from(*value));
+                }
+                out
             };
             let at_once = read(&bytes(&events));
             let mut backwards = events.clone();

@@ -341,7 +341,8 @@ mod tests {
             let kinds = [Name::literal("join"), Name::literal("message")];
             let (mut row, names) = (EventRow::default(), Names::default());
             for (kind, other, time, value) in &events {
-                let bytes = event(&kinds[*kind], *other, *time, f32::from(*value));
+                let mut bytes = Vec::new();
+                event(&mut bytes, &kinds[*kind], *other, *time, f32::from(*value));
                 row.apply(bytes[0], &mut Input(&bytes[1..]), &names).unwrap();
             }
             row.settle(Shape { keep: 7, hours: 5, days: 10 });

@@ -32,7 +32,8 @@ pub struct RedisOptions {
     pub stale: Duration,
     /// Bytes of rows that are kept in process, about. 64 MiB by default.
     pub cache_bytes: u64,
-    /// Rows of interactions are gone this long after they were last folded. 400 days by default.
+    /// Rows of interactions are gone this long after they were last written, an hour (or a tenth) less at most. 400 days by
+    /// default.
     pub retention: Duration,
     /// An interaction that comes again within this time is recognised by its id. 7 days by default.
     pub recognise: Duration,

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::folder::Folder;
 use super::keys::{self, META, Members, RowKey, Shards};
+use super::lasting::Lasting;
 use super::link::{Link, Script};
 use super::options::RedisOptions;
 use super::rows::Rows;
@@ -49,6 +50,7 @@ pub(crate) struct RedisStore {
     pub(crate) write: Arc<Script>,
     pub(crate) names: Arc<Script>,
     pub(crate) folds: mpsc::Sender<RowKey>,
+    pub(crate) lasting: RwLock<Lasting>,
     /// Corpora whose entities' interactions become features: their rows come with the attributes.
     pub(crate) counted: RwLock<FxHashSet<Name>>,
     /// Corpora in which the interactions of the user who asks do.
@@ -136,6 +138,7 @@ impl RedisStore {
             link,
             rows,
             shards,
+            lasting: RwLock::new(Lasting::new(options.retention)),
             options,
             dictionary: Cache::new(100_000),
             known: Mutex::new(known),

@@ -23,22 +23,42 @@ use crate::write::{EntityPut, FeaturePut, RelationPut, WriteBatch, WriteOutcome,
 const CALL_ENTRIES: usize = 500;
 
 /// One call of the script of a shard.
+#[derive(Default)]
 struct Call {
     keys: Vec<String>,
     places: FxHashMap<String, usize>,
-    args: Vec<Vec<u8>>,
+    /// The places of rows.
+    rows: FxHashMap<RowKey, usize>,
+    /// The rows that interactions go to.
+    grown: Vec<Grown>,
+    by_row: FxHashMap<usize, usize>,
+    /// What is not an interaction.
+    others: Vec<Vec<u8>>,
     entries: usize,
+    ids: Vec<[u8; 16]>,
     /// For each interaction whether this shard is the one that counts it.
     counts: Vec<bool>,
-    rows: FxHashMap<usize, RowKey>,
-    versions: FxHashMap<usize, Name>,
+    /// By the place of a version: the corpus, and which interactions count.
+    versions: FxHashMap<usize, (Name, Vec<u8>)>,
+}
+
+/// What interactions add to a row.
+struct Grown {
+    place: usize,
+    /// The set that the row comes into when it begins, or 0, and as what.
+    set: usize,
+    member: u64,
+    /// Whether its time to live begins anew.
+    last: bool,
+    bytes: Vec<u8>,
+    /// Which interactions they are, and how many bytes each has.
+    which: Vec<u8>,
 }
 
 /// The calls of one shard, in order.
 struct Shard {
     tenant: TenantId,
     number: u32,
-    head: [Vec<u8>; 2],
     ids: [String; 2],
     calls: Vec<Call>,
 }
@@ -53,30 +73,72 @@ impl Call {
         self.keys.len()
     }
 
-    fn number(&mut self, number: usize) {
-        self.args.push(number.to_string().into_bytes());
+    fn row(&mut self, shards: Shards, row: RowKey) -> usize {
+        if let Some(place) = self.rows.get(&row) {
+            return *place;
+        }
+        // No two rows have one key.
+        self.keys.push(shards.key(row.borrowed()));
+        self.rows.insert(row, self.keys.len());
+        self.keys.len()
     }
 
-    fn row(&mut self, shards: Shards, row: &RowKey) {
-        let place = self.place(shards.key(row.borrowed()));
-        self.rows.entry(place).or_insert_with(|| row.clone());
-        self.number(place);
+    fn other(&mut self, what: &str, place: usize) {
+        self.others.extend([what.as_bytes().to_vec(), number(place)]);
     }
+
+    /// Adds an interaction to a row. `set` is where the row is noted when it begins.
+    fn grow(
+        &mut self,
+        place: usize,
+        set: impl FnOnce(&mut Call) -> (usize, u64),
+        last: impl FnOnce() -> bool,
+        event: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let at = match self.by_row.get(&place) {
+            Some(at) => *at,
+            None => {
+                let (set, member) = set(self);
+                let (bytes, which) = (Vec::with_capacity(64), Vec::with_capacity(8));
+                self.grown.push(Grown { place, set, member, last: last(), bytes, which });
+                self.by_row.insert(place, self.grown.len() - 1);
+                self.grown.len() - 1
+            }
+        };
+        // Positions are counted from 1, as in Lua.
+        let position = self.ids.len() as u16;
+        let grown = &mut self.grown[at];
+        let before = grown.bytes.len();
+        event(&mut grown.bytes);
+        grown.which.extend_from_slice(&position.to_le_bytes());
+        grown.which.extend_from_slice(&((grown.bytes.len() - before) as u16).to_le_bytes());
+    }
+
+    fn args(&self, head: &[Vec<u8>; 2]) -> Vec<Vec<u8>> {
+        let mut args = head.to_vec();
+        args.push(number(self.ids.len()));
+        args.extend(self.ids.iter().map(|id| id.to_vec()));
+        for Grown { place, set, member, last, bytes, which } in &self.grown {
+            args.extend([b"R".to_vec(), number(*place), number(*set), member.to_be_bytes().to_vec()]);
+            args.extend([number(usize::from(*last)), bytes.clone(), which.clone()]);
+        }
+        for (place, (_, which)) in &self.versions {
+            args.extend([b"V".to_vec(), number(*place), which.clone()]);
+        }
+        args.extend_from_slice(&self.others);
+        args
+    }
+}
+
+fn number(number: usize) -> Vec<u8> {
+    number.to_string().into_bytes()
 }
 
 impl Shard {
     /// The call that takes the next entry.
     fn call(&mut self) -> &mut Call {
         if self.calls.last().is_none_or(|call| call.entries >= CALL_ENTRIES) {
-            self.calls.push(Call {
-                keys: self.ids.to_vec(),
-                places: FxHashMap::default(),
-                args: self.head.to_vec(),
-                entries: 0,
-                counts: Vec::new(),
-                rows: FxHashMap::default(),
-                versions: FxHashMap::default(),
-            });
+            self.calls.push(Call { keys: self.ids.to_vec(), ..Call::default() });
         }
         let at = self.calls.len() - 1;
         let call = &mut self.calls[at];
@@ -84,68 +146,68 @@ impl Shard {
         call
     }
 
-    fn append(&mut self, shards: Shards, row: &RowKey, bytes: Vec<u8>) {
+    fn append(&mut self, shards: Shards, row: RowKey, bytes: Vec<u8>) {
         let call = self.call();
-        call.args.push(b"A".to_vec());
-        call.row(shards, row);
-        call.args.push(bytes);
+        let place = call.row(shards, row);
+        call.other("A", place);
+        call.others.push(bytes);
     }
 
     fn member(&mut self, add: bool, which: Members, corpus: &Name, id: u64) {
         let set = keys::members(self.tenant, self.number, which, corpus);
         let call = self.call();
-        call.args.push(if add { b"P".to_vec() } else { b"M".to_vec() });
         let place = call.place(set);
-        call.number(place);
-        call.args.push(id.to_be_bytes().to_vec());
+        call.other(if add { "P" } else { "M" }, place);
+        call.others.push(id.to_be_bytes().to_vec());
     }
 
     fn by_time(&mut self, corpus: &Name, attribute: &Name, id: u64, time: Option<i64>) {
         let index = keys::by_time(self.tenant, self.number, corpus, attribute);
         let call = self.call();
-        call.args.push(if time.is_some() { b"Z".to_vec() } else { b"z".to_vec() });
         let place = call.place(index);
-        call.number(place);
+        call.other(if time.is_some() { "Z" } else { "z" }, place);
         if let Some(time) = time {
-            call.args.push(time.to_string().into_bytes());
+            call.others.push(time.to_string().into_bytes());
         }
-        call.args.push(id.to_be_bytes().to_vec());
+        call.others.push(id.to_be_bytes().to_vec());
     }
 
-    /// An interaction, in the rows of this shard that it belongs to.
-    fn interaction(&mut self, shards: Shards, interaction: &Interaction, of_entity: bool, of_user: bool) {
-        let (tenant, number) = (self.tenant, self.number);
+    /// An interaction, in the rows of this shard that it belongs to. `last` says of a row whether its time to live begins
+    /// anew.
+    fn interaction(
+        &mut self,
+        shards: Shards,
+        interaction: &Interaction,
+        (of_entity, of_user): (bool, bool),
+        last: impl Fn(&RowKey) -> bool,
+    ) {
+        let (tenant, shard) = (self.tenant, self.number);
         let Interaction { id, user, corpus, entity, kind, value, .. } = interaction;
         let time = held(interaction.time).0;
         let row = |kind, id| RowKey { kind, tenant, corpus: corpus.clone(), id };
         let call = self.call();
         call.counts.push(of_entity);
-        call.args.push(b"I".to_vec());
-        call.args.push(id.0.to_be_bytes().to_vec());
+        call.ids.push(id.0.to_be_bytes());
+        let position = call.ids.len() as u16;
         if of_entity {
-            let place = call.place(keys::version(tenant, number, corpus));
-            call.versions.entry(place).or_insert_with(|| corpus.clone());
-            call.number(place);
-        } else {
-            call.number(0);
+            let version = call.place(keys::version(tenant, shard, corpus));
+            let counted = call.versions.entry(version).or_insert_with(|| (corpus.clone(), Vec::new()));
+            counted.1.extend_from_slice(&position.to_le_bytes());
         }
-        call.number(2 * usize::from(of_entity) + usize::from(of_user));
+        let mut grow = |row: RowKey, set: Option<(Members, u64)>, other: u64| {
+            let place = call.row(shards, row.clone());
+            let noted = |call: &mut Call| match set {
+                Some((which, member)) => (call.place(keys::members(tenant, shard, which, corpus)), member),
+                None => (0, 0),
+            };
+            call.grow(place, noted, || last(&row), |out| event(out, kind, other, time, *value));
+        };
         if of_entity {
-            let bytes = event(kind, user.0, time, *value);
-            let acted = call.place(keys::members(tenant, number, Members::Acted, corpus));
-            for key in [row(RowKind::Entity, entity.0), row(RowKind::Corpus, number.into())] {
-                call.row(shards, &key);
-                call.args.push(bytes.clone());
-                call.number(acted);
-                call.args.push(entity.0.to_be_bytes().to_vec());
-            }
+            grow(row(RowKind::Entity, entity.0), Some((Members::Acted, entity.0)), user.0);
+            grow(row(RowKind::Corpus, shard.into()), None, user.0);
         }
         if of_user {
-            let users = call.place(keys::members(tenant, number, Members::Users, corpus));
-            call.row(shards, &row(RowKind::User, user.0));
-            call.args.push(event(kind, entity.0, time, *value));
-            call.number(users);
-            call.args.push(user.0.to_be_bytes().to_vec());
+            grow(row(RowKind::User, user.0), Some((Members::Users, user.0)), entity.0);
         }
     }
 }
@@ -165,13 +227,16 @@ impl RedisStore {
         [now, now - 1]
     }
 
-    fn shard(&self, tenant: TenantId, number: u32) -> Shard {
+    /// How long rows of interactions live, and ids, in seconds.
+    fn lives(&self) -> [Vec<u8>; 2] {
         let recognise = self.options.recognise.max(Duration::from_secs(1)).as_secs().saturating_mul(2);
-        let seconds = |seconds: u64| seconds.max(1).to_string().into_bytes();
+        [self.options.retention.as_secs(), recognise].map(|seconds| seconds.max(1).to_string().into_bytes())
+    }
+
+    fn shard(&self, tenant: TenantId, number: u32) -> Shard {
         Shard {
             tenant,
             number,
-            head: [seconds(self.options.retention.as_secs()), seconds(recognise)],
             ids: self.periods().map(|period| keys::ids(tenant, number, period)),
             calls: Vec::new(),
         }
@@ -213,7 +278,7 @@ impl RedisStore {
         for put in &batch.entities {
             let (key, id) = (facts_of(tenant, put), put.entity.0);
             of(all.of(id), &mut |shard| {
-                shard.append(all, &key, facts::put(put));
+                shard.append(all, key.clone(), facts::put(put));
                 shard.member(!put.remove, Members::Put, &put.corpus, id);
                 for name in leaving.get(&key).filter(|_| put.remove).into_iter().flatten() {
                     shard.by_time(&put.corpus, name, id, None);
@@ -227,7 +292,7 @@ impl RedisStore {
             let RelationPut { user, corpus, .. } = put;
             let key = RowKey { kind: RowKind::Ties, tenant, corpus: corpus.clone(), id: user.0 };
             of(all.of(user.0), &mut |shard| {
-                shard.append(all, &key, facts::tie(put));
+                shard.append(all, key.clone(), facts::tie(put));
                 shard.member(true, Members::Ties, corpus, user.0);
             });
         }
@@ -239,17 +304,19 @@ impl RedisStore {
             };
             let key = RowKey { kind, tenant, corpus: corpus.clone(), id };
             of(all.of(id), &mut |shard| {
-                shard.append(all, &key, facts::features(put));
+                shard.append(all, key.clone(), facts::features(put));
                 shard.member(true, which, corpus, id);
             });
         }
+        let fresh = self.lasting.read();
+        let last = |row: &RowKey| !fresh.holds(row);
         for interaction in &batch.interactions {
             let (of_entity, of_user) = (all.of(interaction.entity.0), all.of(interaction.user.0));
             of(of_entity, &mut |shard| {
-                shard.interaction(all, interaction, true, of_entity == of_user);
+                shard.interaction(all, interaction, (true, of_entity == of_user), last);
             });
             if of_entity != of_user {
-                of(of_user, &mut |shard| shard.interaction(all, interaction, false, true));
+                of(of_user, &mut |shard| shard.interaction(all, interaction, (false, true), last));
             }
         }
         shards.into_values().collect()
@@ -268,18 +335,16 @@ impl Writer for RedisStore {
         self.introduce(tenant, Wanted::of(&batch)).await?;
         let leaving = self.leaving(tenant, &batch.entities).await?;
         let shards = self.plan(tenant, &batch, &leaving);
-        let rows: Vec<RowKey> = shards
-            .iter()
-            .flat_map(|shard| &shard.calls)
-            .flat_map(|call| call.rows.values().cloned())
-            .collect();
+        let rows: Vec<RowKey> =
+            shards.iter().flat_map(|shard| &shard.calls).flat_map(|call| call.rows.keys().cloned()).collect();
         let corpora: FxHashSet<Name> = rows.iter().map(|row| row.corpus.clone()).collect();
         let (link, script) = (Arc::clone(&self.link), Arc::clone(&self.write));
+        let lives = self.lives();
         let work = async move {
             let shard = async |shard: Shard| {
                 let mut done = Done::default();
                 for call in shard.calls {
-                    let answer = link.run(&script, &call.keys, &call.args).await?;
+                    let answer = link.run(&script, &call.keys, &call.args(&lives)).await?;
                     done.take(&call, shard.number, answer)?;
                 }
                 Ok::<_, StoreError>(done)
@@ -291,7 +356,9 @@ impl Writer for RedisStore {
         self.rows.written(rows.iter());
         self.forget_lists(tenant, &corpora);
         let mut outcome = WriteOutcome::default();
-        for done in done? {
+        let done = done?;
+        self.lasting.write().note(rows);
+        for done in done {
             outcome.accepted += done.outcome.accepted;
             outcome.duplicates += done.outcome.duplicates;
             for (corpus, shard, version) in done.versions {
@@ -337,25 +404,24 @@ impl Done {
         let [Answer::Array(known), Answer::Array(versions), Answer::Array(long)] = &parts[..] else {
             return Err(strange());
         };
-        for (known, _) in known.iter().zip(&call.counts).filter(|(_, counts)| **counts) {
-            match known {
-                Answer::Int(0) => self.outcome.accepted += 1,
+        // Nothing is said of them when all are new.
+        for (at, _) in call.counts.iter().enumerate().filter(|(_, counts)| **counts) {
+            match known.get(at) {
+                None | Some(Answer::Int(0)) => self.outcome.accepted += 1,
                 _ => self.outcome.duplicates += 1,
             }
         }
         for pair in versions.chunks_exact(2) {
             if let [Answer::Int(place), Answer::Int(version)] = pair
-                && let Some(corpus) = call.versions.get(&(*place as usize))
+                && let Some((corpus, _)) = call.versions.get(&(*place as usize))
             {
                 self.versions.push((corpus.clone(), shard, *version as u64));
             }
         }
-        for place in long {
-            if let Answer::Int(place) = place
-                && let Some(row) = call.rows.get(&(*place as usize))
-            {
-                self.long.push(row.clone());
-            }
+        let is_long = |place: usize| long.contains(&Answer::Int(place as i64));
+        if !long.is_empty() {
+            self.long
+                .extend(call.rows.iter().filter(|(_, place)| is_long(**place)).map(|(row, _)| row.clone()));
         }
         Ok(())
     }
