@@ -3,7 +3,8 @@
 use recommend_core::Name;
 use rustc_hash::FxHashMap;
 
-use super::event_view::{EventView, KindBits, Tally};
+use super::event_view::{EventView, Tally, Window};
+use super::intern::List;
 use super::keys::{RowKind, RowRef};
 use super::read_interactions::note;
 use super::rows::Loaded;
@@ -17,7 +18,7 @@ struct Plan<'a> {
     wanted: Vec<RowRef<'a>>,
     groups: Vec<Group<'a>>,
     /// The different lists of kinds.
-    kinds: Vec<Vec<Name>>,
+    kinds: Vec<List>,
     now: i64,
 }
 
@@ -107,7 +108,7 @@ impl RedisStore {
             let count = plan.wanted.len() - from;
             plan.groups.push(Group { kind, corpus, from, count, columns: vec![column] });
         }
-        plan.kinds = lists.into_iter().map(|list| self.rows.names.all(list)).collect();
+        plan.kinds = lists.into_iter().map(|list| self.rows.names.list(list)).collect();
         plan
     }
 }
@@ -123,23 +124,22 @@ impl Plan<'_> {
         rows.iter().map(|row| row.as_ref().and_then(|row| row.events()))
     }
 
-    fn bits(&self, view: &EventView, bits: &mut Vec<KindBits>) {
-        bits.clear();
-        bits.extend(self.kinds.iter().map(|kinds| view.kinds(kinds)));
+    fn window(&self, column: &Column<'_>) -> Window<'_> {
+        let Column { at, spec, kinds, after } = *column;
+        Window { at, kinds: &self.kinds[kinds], aggregate: spec.aggregate, after }
     }
 
     /// Row by row: what is read of one is at hand for all aggregates.
     fn entities(&self, group: &Group<'_>, loaded: &Loaded, out: &mut [f32], width: usize) {
-        let mut bits = Vec::new();
+        let mut missing = Vec::new();
         for (view, out) in self.views(group, loaded).zip(out.chunks_exact_mut(width)) {
             let Some(view) = view else {
                 group.columns.iter().for_each(|column| out[column.at] = f32::NAN);
                 continue;
             };
-            self.bits(view, &mut bits);
-            for column in &group.columns {
-                out[column.at] = column.value(view, bits[column.kinds], self.now);
-            }
+            let windows = group.columns.iter().map(|column| self.window(column));
+            view.recall(windows, self.now, &mut missing, |at, value| out[at] = value);
+            missing.iter().for_each(|window| out[window.at] = view.find(window, self.now));
         }
     }
 
@@ -149,12 +149,14 @@ impl Plan<'_> {
             group.columns.iter().for_each(|column| column.fill(out, width, f32::NAN));
             return;
         };
-        let mut bits = Vec::new();
-        self.bits(view, &mut bits);
         let (pairs, alone): (Vec<&Column<'_>>, Vec<_>) =
             group.columns.iter().partition(|column| column.spec.scope == Scope::Pair);
-        for column in alone {
-            column.fill(out, width, column.value(view, bits[column.kinds], self.now));
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        let windows = alone.into_iter().map(|column| self.window(column));
+        view.recall(windows, self.now, &mut missing, |at, value| found.push((at, value)));
+        found.extend(missing.iter().map(|window| (window.at, view.find(window, self.now))));
+        for (at, value) in found {
+            out.chunks_exact_mut(width).for_each(|row| row[at] = value);
         }
         if pairs.is_empty() {
             return;
@@ -166,12 +168,14 @@ impl Plan<'_> {
             places.entry(entity.0).or_insert(next);
         }
         let mut tallies = vec![Tally::default(); places.len() * pairs.len()];
+        let bits: Vec<_> = pairs.iter().map(|column| view.kinds(&self.kinds[column.kinds].names)).collect();
         // `None`, for all there ever was, is the smallest.
         let first = pairs.iter().map(|column| column.after).min().flatten();
         for entry in view.between(first, self.now) {
             let Some(place) = places.get(&entry.other) else { continue };
-            for (column, tally) in pairs.iter().zip(&mut tallies[place * pairs.len()..]) {
-                if bits[column.kinds].has(entry.kind) && column.after.is_none_or(|after| entry.time > after) {
+            let tallies = &mut tallies[place * pairs.len()..];
+            for ((column, bits), tally) in pairs.iter().zip(&bits).zip(tallies) {
+                if bits.has(entry.kind) && column.after.is_none_or(|after| entry.time > after) {
                     tally.count += 1;
                     tally.sum += f64::from(entry.value);
                     tally.newest = Some(entry.time);
@@ -191,7 +195,7 @@ impl Plan<'_> {
         let views = self.views(group, loaded);
         let whole = views.clone().all(|view| view.is_some());
         for column in &group.columns {
-            let (spec, kinds) = (column.spec, &self.kinds[column.kinds]);
+            let (spec, kinds) = (column.spec, &self.kinds[column.kinds].names);
             let mut tally = Tally::default();
             for view in views.clone().flatten() {
                 let part = view.tally(view.kinds(kinds), column.after, self.now);
@@ -218,13 +222,6 @@ impl Plan<'_> {
 }
 
 impl Column<'_> {
-    fn value(&self, view: &EventView, bits: KindBits, now: i64) -> f32 {
-        match self.spec.aggregate {
-            Aggregate::Distinct => view.distinct(bits, self.after, now) as f32,
-            aggregate => value(aggregate, &view.tally(bits, self.after, now), 0.0, now),
-        }
-    }
-
     /// The same for all entities.
     fn fill(&self, out: &mut [f32], width: usize, value: f32) {
         out.chunks_exact_mut(width).for_each(|row| row[self.at] = value);

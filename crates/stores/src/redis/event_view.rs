@@ -2,12 +2,16 @@
 
 pub(crate) mod others;
 
+use std::ops::Range;
+
 use parking_lot::RwLock;
 use recommend_core::{Name, Timestamp};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::actors::{Actors, estimate};
 use super::event_row::{Bucket, DAY, Entry, EventRow, HOUR, Kind};
+use super::intern::List;
+use crate::interactions::Aggregate;
 
 /// One kind of a row.
 #[derive(Debug)]
@@ -47,11 +51,30 @@ pub(crate) struct Tally {
 /// Kinds (by bits) and the sorted latest times of their actors.
 type LatestTimes = Vec<(KindBits, Box<[i64]>)>;
 
+/// What windows hold that begin between two of the moments at which that changes. Nearly every request asks for what the
+/// one before it found.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    /// The number of a list of kinds.
+    kinds: u32,
+    aggregate: Aggregate,
+    /// From where to before where a window begins.
+    from: i64,
+    to: i64,
+    value: f64,
+}
+
+/// So much is remembered of a row.
+const MOST_FOUND: usize = 32;
+
 /// A row that is read.
 #[derive(Debug, Default)]
 pub(crate) struct EventView {
     kinds: Vec<KindView>,
     recent: Vec<Entry>,
+    /// From this moment on nothing that the row holds is to come.
+    settled: i64,
+    found: RwLock<Vec<Found>>,
     latest: RwLock<LatestTimes>,
     bytes: usize,
 }
@@ -107,10 +130,12 @@ impl KindView {
         KindView { name, first, ends, counts, sums, last, settled, hours, days, actors }
     }
 
-    /// What happened after a moment, when all of it has happened by now.
-    fn tally(&self, after: Option<i64>, now: i64, tally: &mut Tally) {
+    /// What happened after a moment, when all of it has happened by now. `same` is narrowed to where a window with the same
+    /// in it begins.
+    fn tally(&self, after: Option<i64>, now: i64, tally: &mut Tally, same: &mut Range<i64>) {
         let after = after.unwrap_or(i64::MIN);
         let from = self.ends.partition_point(|end| *end <= after);
+        narrow(same, &self.ends, from);
         if from < self.ends.len() {
             tally.count += self.counts[from];
             tally.sum += self.sums[from];
@@ -142,8 +167,11 @@ impl EventView {
         let EventRow { kinds, recent } = row;
         let view = |(at, kind)| KindView::new(kind, &recent, at as u8);
         let kinds: Vec<KindView> = kinds.into_iter().enumerate().map(view).collect();
-        let mut bytes = 256 + recent.len() * 24;
+        let mut bytes = 1_024 + recent.len() * 24;
+        let mut settled = i64::MIN;
         for kind in &kinds {
+            let newest = kind.last.iter().flatten().map(|(_, time)| *time).max();
+            settled = settled.max(kind.settled).max(newest.unwrap_or(i64::MIN));
             let actors = match &kind.actors {
                 Actors::Exact(latest) => latest.len() * 24,
                 Actors::Sketch(registers) => registers.iter().map(|r| 24 + r.capacity() * 16).sum(),
@@ -151,7 +179,8 @@ impl EventView {
             bytes +=
                 300 + kind.ends.len() * 24 + (kind.hours.list.len() + kind.days.list.len()) * 32 + actors;
         }
-        EventView { kinds, recent, latest: RwLock::default(), bytes }
+        let (found, latest) = (RwLock::default(), RwLock::default());
+        EventView { kinds, recent, settled, found, latest, bytes }
     }
 
     /// About how much memory it takes.
@@ -189,10 +218,14 @@ impl EventView {
 
     /// What happened in `(after, now]`.
     pub(crate) fn tally(&self, bits: KindBits, after: Option<i64>, now: i64) -> Tally {
+        self.tally_within(bits, after, now, &mut (i64::MIN..i64::MAX))
+    }
+
+    fn tally_within(&self, bits: KindBits, after: Option<i64>, now: i64, same: &mut Range<i64>) -> Tally {
         let mut tally = Tally::default();
         for (at, kind) in self.kinds.iter().enumerate().filter(|(at, _)| bits.has(*at as u8)) {
             if kind.settled <= now {
-                kind.tally(after, now, &mut tally);
+                kind.tally(after, now, &mut tally, same);
             } else {
                 let of_kind = |entry: &&Entry| usize::from(entry.kind) == at;
                 let latest: Vec<Entry> = self.between(after, now).iter().filter(of_kind).copied().collect();
@@ -202,14 +235,83 @@ impl EventView {
         tally
     }
 
+    /// Calls `put` with the values that were found before, and leaves the other windows in `missing`.
+    pub(crate) fn recall<'w>(
+        &self,
+        windows: impl Iterator<Item = Window<'w>>,
+        now: i64,
+        missing: &mut Vec<Window<'w>>,
+        mut put: impl FnMut(usize, f32),
+    ) {
+        missing.clear();
+        if now < self.settled {
+            return missing.extend(windows);
+        }
+        let found = self.found.read();
+        for window in windows {
+            let begin = window.after.unwrap_or(i64::MIN);
+            let known = found.iter().find(|known| {
+                Some(known.kinds) == window.kinds.number
+                    && known.aggregate == window.aggregate
+                    && (known.from..known.to).contains(&begin)
+            });
+            match known {
+                Some(known) => put(window.at, as_feature(window.aggregate, known.value, now)),
+                None => missing.push(window),
+            }
+        }
+    }
+
+    /// The value of a window, which is remembered.
+    pub(crate) fn find(&self, window: &Window<'_>, now: i64) -> f32 {
+        let Window { kinds, aggregate, after, .. } = *window;
+        let (bits, mut same) = (self.kinds(&kinds.names), i64::MIN..i64::MAX);
+        let value = match aggregate {
+            Aggregate::Distinct => self.distinct_within(bits, after, now, &mut same),
+            _ => {
+                let tally = self.tally_within(bits, after, now, &mut same);
+                match aggregate {
+                    Aggregate::Count => tally.count as f64,
+                    Aggregate::Sum => tally.sum,
+                    _ => tally.newest.map_or(f64::NAN, |newest| newest as f64),
+                }
+            }
+        };
+        if let (true, Some(kinds)) = (self.settled <= now, kinds.number) {
+            let mut found = self.found.write();
+            if found.len() >= MOST_FOUND {
+                found.clear();
+            }
+            found.push(Found { kinds, aggregate, from: same.start, to: same.end, value });
+        }
+        as_feature(aggregate, value, now)
+    }
+
     /// How many different others there were in `(after, now]`.
     pub(crate) fn distinct(&self, bits: KindBits, after: Option<i64>, now: i64) -> f64 {
+        self.distinct_within(bits, after, now, &mut (i64::MIN..i64::MAX))
+    }
+
+    fn distinct_within(&self, bits: KindBits, after: Option<i64>, now: i64, same: &mut Range<i64>) -> f64 {
         let inside = |entry: &&Entry| {
             bits.has(entry.kind) && entry.time <= now && after.is_none_or(|after| entry.time > after)
         };
         let future = self.recent.last().is_some_and(|entry| entry.time > now);
         let from = after.map_or(i64::MIN, |after| after.saturating_add(1).div_euclid(HOUR));
         if self.of(bits).any(|kind| matches!(kind.actors, Actors::Sketch(_))) {
+            // A sketch knows hours, and the latest are known by their times.
+            let begin = |hour: i64| hour.saturating_mul(HOUR).saturating_sub(1);
+            *same = match after {
+                None => i64::MIN..i64::MIN + 1,
+                Some(_) => begin(from)..begin(from.saturating_add(1)),
+            };
+            let later = self.recent.partition_point(|entry| after.is_some_and(|after| entry.time <= after));
+            if let Some(before) = later.checked_sub(1) {
+                same.start = same.start.max(self.recent[before].time);
+            }
+            if let Some(next) = self.recent.get(later) {
+                same.end = same.end.min(next.time);
+            }
             let recent = self.recent.iter().filter(inside).map(|entry| entry.other);
             return estimate(self.of(bits).map(|kind| &kind.actors), recent, from);
         }
@@ -225,8 +327,10 @@ impl EventView {
             }
             return others.len() as f64;
         }
-        let inside = |times: &[i64]| {
-            times.len() - after.map_or(0, |after| times.partition_point(|time| *time <= after))
+        let mut inside = |times: &[i64]| {
+            let from = after.map_or(0, |after| times.partition_point(|time| *time <= after));
+            narrow(same, times, from);
+            times.len() - from
         };
         if let Some((_, times)) = self.latest.read().iter().find(|(known, _)| *known == bits) {
             return inside(times) as f64;
@@ -312,6 +416,33 @@ impl EventView {
     }
 }
 
+/// An aggregate that is asked for, and its place among the features.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window<'a> {
+    pub(crate) at: usize,
+    pub(crate) kinds: &'a List,
+    pub(crate) aggregate: Aggregate,
+    pub(crate) after: Option<i64>,
+}
+
+/// Narrows where a window may begin to between the last of ascending moments that it leaves out and the first that it holds.
+fn narrow(same: &mut Range<i64>, moments: &[i64], from: usize) {
+    if let Some(before) = from.checked_sub(1) {
+        same.start = same.start.max(moments[before]);
+    }
+    if let Some(next) = moments.get(from) {
+        same.end = same.end.min(*next);
+    }
+}
+
+/// A feature's value; recency is in seconds before now, of the time that was found.
+fn as_feature(aggregate: Aggregate, value: f64, now: i64) -> f32 {
+    match aggregate {
+        Aggregate::Recency if !value.is_nan() => (now.saturating_sub(value as i64) as f64 / 1000.0) as f32,
+        _ => value as f32,
+    }
+}
+
 /// A set of the kinds of one row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct KindBits([u128; 2]);
@@ -331,22 +462,62 @@ mod tests {
     use super::*;
     use crate::embedded::decode::Input;
 
+    fn view(events: &[(usize, u64, i64, i8)], names: &Names) -> EventView {
+        let kinds = [Name::literal("join"), Name::literal("message")];
+        let mut row = EventRow::default();
+        for (kind, other, time, value) in events {
+            let mut bytes = Vec::new();
+            event(&mut bytes, &kinds[*kind], *other, *time, f32::from(*value));
+            row.apply(bytes[0], &mut Input(&bytes[1..]), names).unwrap();
+        }
+        row.settle(Shape { keep: 7, hours: 5, days: 10 });
+        EventView::new(row)
+    }
+
+    /// Many others, so that there are sketches among them, or few.
+    fn events() -> impl Strategy<Value = Vec<(usize, u64, i64, i8)>> {
+        let some =
+            |others, most| prop::collection::vec((0..2_usize, 0..others, -DAY..6 * DAY, 0_i8..4), 1..most);
+        prop_oneof![4 => some(4_u64, 80), 1 => some(100_000, 900)]
+    }
+
     proptest! {
         #[test]
+        fn what_is_remembered_is_what_would_be_found(
+            events in events(),
+            asked in prop::collection::vec((prop::option::of(-2 * DAY..7 * DAY), -DAY..8 * DAY, 0..3_usize), 1..5),
+        ) {
+            let (names, mut missing) = (Names::default(), Vec::new());
+            let lists = [vec![], vec!["join"], vec!["join", "message"]];
+            let lists = lists.map(|list| names.list(&list.into_iter().map(Name::literal).collect::<Vec<_>>()));
+            let shared = view(&events, &names);
+            for (after, now, kinds) in asked {
+                // Windows move on slowly.
+                for step in [0, 1, HOUR / 3, HOUR] {
+                    for aggregate in [Aggregate::Count, Aggregate::Sum, Aggregate::Recency, Aggregate::Distinct] {
+                        let (after, now) = (after.map(|after| after + step), now + step);
+                        let window = Window { at: 0, kinds: &lists[kinds], aggregate, after };
+                        let mut got = f32::INFINITY;
+                        shared.recall(std::iter::once(window), now, &mut missing, |_, value| got = value);
+                        for window in &missing {
+                            got = shared.find(window, now);
+                        }
+                        let found = shared.found.read().len();
+                        prop_assert!(found <= MOST_FOUND);
+                        let wanted = view(&events, &names).find(&window, now);
+                        prop_assert_eq!(got.to_bits(), wanted.to_bits(), "{:?} at {}: {}, not {}", window, now, got, wanted);
+                    }
+                }
+            }
+        }
+
+        #[test]
         fn a_window_is_the_same_from_the_sums_as_from_all_that_lies_in_it(
-            events in prop::collection::vec((0..2_usize, 0_u64..4, -DAY..6 * DAY, 0_i8..4), 1..80),
+            events in events(),
             after in prop::option::of(-2 * DAY..7 * DAY),
             now in -DAY..7 * DAY,
         ) {
-            let kinds = [Name::literal("join"), Name::literal("message")];
-            let (mut row, names) = (EventRow::default(), Names::default());
-            for (kind, other, time, value) in &events {
-                let mut bytes = Vec::new();
-                event(&mut bytes, &kinds[*kind], *other, *time, f32::from(*value));
-                row.apply(bytes[0], &mut Input(&bytes[1..]), &names).unwrap();
-            }
-            row.settle(Shape { keep: 7, hours: 5, days: 10 });
-            let view = EventView::new(row);
+            let view = view(&events, &Names::default());
             for (at, kind) in view.kinds.iter().enumerate() {
                 let mut of_kind = view.between(after, now).to_vec();
                 of_kind.retain(|entry| usize::from(entry.kind) == at);
@@ -355,7 +526,7 @@ mod tests {
                 let bits = view.kinds(std::slice::from_ref(&kind.name));
                 prop_assert_eq!(view.tally(bits, after, now), all);
                 if kind.settled <= now {
-                    kind.tally(after, now, &mut sums);
+                    kind.tally(after, now, &mut sums, &mut (i64::MIN..i64::MAX));
                     prop_assert_eq!(sums, all);
                 }
             }

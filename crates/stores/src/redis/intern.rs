@@ -3,14 +3,28 @@
 
 use parking_lot::RwLock;
 use recommend_core::Name;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Beyond so many, those that nobody holds any more are forgotten.
 const SWEEP: usize = 65_536;
 
-/// All names of a process' rows.
+/// So many lists of names have a number at most.
+const MOST_LISTS: usize = 4_096;
+
+/// All names of a process' rows, and the lists of them that features ask for.
 #[derive(Debug, Default)]
-pub(crate) struct Names(RwLock<Held>);
+pub(crate) struct Names {
+    held: RwLock<Held>,
+    lists: RwLock<FxHashMap<Vec<Name>, u32>>,
+}
+
+/// Names that are asked for together.
+#[derive(Debug, Clone)]
+pub(crate) struct List {
+    pub(crate) names: Vec<Name>,
+    /// The same for the same list; `None` when there are too many lists.
+    pub(crate) number: Option<u32>,
+}
 
 #[derive(Debug, Default)]
 struct Held {
@@ -22,7 +36,7 @@ struct Held {
 impl Names {
     /// The name of a text that rows hold.
     pub(crate) fn of(&self, text: &str) -> Result<Name, &'static str> {
-        if let Some(name) = self.0.read().names.get(text) {
+        if let Some(name) = self.held.read().names.get(text) {
             return Ok(name.clone());
         }
         let name = Name::new(text).map_err(|_| "it has a name that is none")?;
@@ -31,7 +45,7 @@ impl Names {
 
     /// The same names, those in their place that rows hold.
     pub(crate) fn all(&self, names: &[Name]) -> Vec<Name> {
-        let held = self.0.read();
+        let held = self.held.read();
         let known: Vec<_> = names.iter().map(|name| held.names.get(name).cloned()).collect();
         drop(held);
         known
@@ -41,8 +55,27 @@ impl Names {
             .collect()
     }
 
+    /// A list of names, by its number.
+    pub(crate) fn list(&self, names: &[Name]) -> List {
+        let names = self.all(names);
+        if let Some(number) = self.lists.read().get(&names) {
+            return List { names, number: Some(*number) };
+        }
+        let mut lists = self.lists.write();
+        let next = lists.len();
+        let number = match lists.get(&names) {
+            Some(number) => Some(*number),
+            None if next < MOST_LISTS => {
+                lists.insert(names.clone(), next as u32);
+                Some(next as u32)
+            }
+            None => None,
+        };
+        List { names, number }
+    }
+
     fn add(&self, name: Name) -> Name {
-        let mut held = self.0.write();
+        let mut held = self.held.write();
         if let Some(known) = held.names.get(&name) {
             return known.clone();
         }
@@ -69,7 +102,7 @@ mod tests {
         for at in 0..SWEEP + 10 {
             names.of(&format!("n{at}")).unwrap();
         }
-        let held = names.0.read();
+        let held = names.held.read();
         assert!(held.names.len() < 20 && held.names.contains("message"), "{}", held.names.len());
     }
 }
