@@ -30,6 +30,7 @@ test-redis: redis ## the stores' contract, clusters and faults over a real Redis
 bench-redis: redis ## the benches of live features and of the whole server over a real Redis, beside the embedded stores
 	@$(WITH_REDIS) REDIS_URL=redis://127.0.0.1:$$port $(CARGO) bench -q -p recommend-benches --bench live; \
 	$(REDIS_CLI) -p $$port flushall >/dev/null; \
+	taskset -acp 1 $$redis >/dev/null; \
 	REDIS_URL=redis://127.0.0.1:$$port $(CARGO) bench -q -p recommend-benches --bench grpc
 
 demo-redis: redis ## the demo on a real Redis that it starts, and stops at the end

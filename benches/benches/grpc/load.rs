@@ -127,8 +127,9 @@ impl Load {
             while due < seconds {
                 due += -(1.0 - rng.random::<f64>()).ln() / per_second;
                 let due = start + Duration::from_secs_f64(due);
-                // A timer is too coarse for this; giving way lets answers come in meanwhile.
+                // A timer is too coarse for this; giving way lets answers come in meanwhile, and who shares the core work.
                 while Instant::now() < due {
+                    std::thread::yield_now();
                     tokio::task::yield_now().await;
                 }
                 at += 1;

@@ -1,8 +1,8 @@
 //! The whole server: gRPC `Recommend` over loopback with embedded stores, a linear model and the log on.
 //!
 //! The server runs in a process of its own, pinned to one core; the load comes from the other one, over several
-//! connections. First closed-loop for the peak, then open-loop (Poisson arrivals, latency from the intended start) at half
-//! of it. The peers are Metarank's published chart (7 ms p50 and 10 ms p99 for 100 items) and, in the same run and at the same
+//! connections, and a Redis, if there is one, belongs there too. First closed-loop for the peak, then open-loop (Poisson
+//! arrivals, latency from the intended start) at half of it. The peers are Metarank's published chart (7 ms p50 and 10 ms p99 for 100 items) and, in the same run and at the same
 //! rate, a tonic service in the server's place that answers at once: what it takes is the machine's, and no server's.
 
 mod floor;
@@ -24,6 +24,9 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Metarank's own chart for 100 items, in milliseconds.
 const METARANK: (f64, f64) = (7.0, 10.0);
+
+/// Seconds before each measured load, of the same load.
+const WARM_UP: f64 = 1.5;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(case) = serve::Case::from_environment() {
@@ -58,6 +61,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         report.figure(name, "of it the log's own threads, %", log / cpu * 100.0);
         let mut failed = peak.failed;
         for (load_name, share) in [("a tenth", 0.1), ("a quarter", 0.25), ("half", 0.5)] {
+            // What was in its caches has gone while others were measured.
+            load.open(peak.per_second() * share, WARM_UP)?;
             let before = server.cpu()?;
             let open = load.open(peak.per_second() * share, seconds)?;
             let busy = (server.cpu()? - before) / open.seconds() * 100.0;
