@@ -20,9 +20,9 @@ pub(crate) use impressions::Impressions;
 pub(crate) use interactions::Interactions;
 pub(crate) use requests::Requests;
 
-/// Rows are encoded in batches of this many: with twenty columns one takes about a millisecond, which a request on the same
+/// Rows are encoded in batches of this many: with twenty columns one takes a millisecond, which a request on the same
 /// core may have to wait for.
-const BATCH_ROWS: usize = 2048;
+const BATCH_ROWS: usize = 1024;
 
 /// 128-bit ids as 16 bytes, the highest first, so that their hexadecimal digits are the id's.
 #[derive(Default)]
