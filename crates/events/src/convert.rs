@@ -106,13 +106,13 @@ fn tables(
                             pipeline.clone(),
                         ))
                     })
-                    .and_then(|table| table.push(&request))
+                    .and_then(|table| table.push(&request, pace))
                     .map_err(bad)?;
                 }
                 entry(&mut requests, partition.clone(), || {
                     Requests::new(&destination(&partition, Table::Requests, stem.to_string()))
                 })
-                .and_then(|table| table.push(&request))
+                .and_then(|table| table.push(&request, pace))
                 .map_err(bad)?;
                 reader.recycle(request);
             }
@@ -123,7 +123,7 @@ fn tables(
                     entry(&mut interactions, partition.clone(), || {
                         Interactions::new(&destination(&partition, Table::Interactions, stem.to_string()))
                     })
-                    .and_then(|table| table.push(&row))
+                    .and_then(|table| table.push(&row, pace))
                     .map_err(bad)?;
                 }
             }
@@ -135,13 +135,14 @@ fn tables(
         return Err(LogError::io("reading", segment)(source));
     }
     let mut converted = Converted::default();
-    let sizes = requests.into_values().map(Requests::finish);
-    let sizes = sizes.chain(impressions.into_values().map(Impressions::finish));
-    for size in sizes.chain(interactions.into_values().map(Interactions::finish)) {
+    let mut add = |size: Result<u64, ParquetError>| {
         converted.files += 1;
         converted.bytes += size.map_err(bad)?;
-        pace.step();
-    }
+        Ok::<_, LogError>(())
+    };
+    requests.into_values().try_for_each(|table| add(table.finish(pace)))?;
+    impressions.into_values().try_for_each(|table| add(table.finish(pace)))?;
+    interactions.into_values().try_for_each(|table| add(table.finish(pace)))?;
     Ok(converted)
 }
 

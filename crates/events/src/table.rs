@@ -20,9 +20,8 @@ pub(crate) use impressions::Impressions;
 pub(crate) use interactions::Interactions;
 pub(crate) use requests::Requests;
 
-/// Rows are encoded in batches of this many: with twenty columns one takes a millisecond, which a request on the same
-/// core may have to wait for.
-const BATCH_ROWS: usize = 1024;
+/// Rows are encoded in batches of this many.
+const BATCH_ROWS: usize = 8192;
 
 /// 128-bit ids as 16 bytes, the highest first, so that their hexadecimal digits are the id's.
 #[derive(Default)]

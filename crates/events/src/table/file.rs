@@ -1,6 +1,7 @@
 //! One Parquet file: how its columns are encoded, and how it comes to be whole or not at all.
 
 use std::io::{self, Write};
+use std::mem::take;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,15 +9,18 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use rustc_hash::FxHashSet;
 
 use super::BATCH_ROWS;
 use crate::disk::{Disk, Unfinished, make_dirs};
+use crate::pace::Pace;
 use crate::schema::{self, SEGMENT_KEY, VERSION_KEY};
 
 /// Where a file is to be.
@@ -28,11 +32,18 @@ pub(crate) struct Destination {
     pub(crate) segment: Arc<str>,
 }
 
-/// A file that is being written.
+/// A file that is being written, column by column, so that whoever writes can rest between two of them.
 pub(super) struct TableFile {
     schema: SchemaRef,
-    writer: ArrowWriter<Sink>,
+    writer: SerializedFileWriter<Sink>,
+    groups: ArrowRowGroupWriterFactory,
+    /// Those of the row group that is being written, one for each leaf.
+    columns: Vec<ArrowColumnWriter>,
+    rows: usize,
 }
+
+/// Rows of a row group.
+const GROUP_ROWS: usize = 1 << 20;
 
 impl TableFile {
     /// A file of these columns, with more metadata than all have. `features` says what those columns are like.
@@ -51,15 +62,44 @@ impl TableFile {
         let sink =
             Sink { disk: destination.disk.clone(), path: destination.path.clone(), file: None, bytes: 0 };
         let writer = ArrowWriter::try_new(sink, schema.clone(), Some(properties))?;
-        Ok(TableFile { schema, writer })
+        let (writer, groups) = writer.into_serialized_writer()?;
+        Ok(TableFile { schema, writer, groups, columns: Vec::new(), rows: 0 })
     }
 
-    pub(super) fn write(&mut self, columns: Vec<ArrayRef>) -> Result<(), ParquetError> {
-        self.writer.write(&RecordBatch::try_new(self.schema.clone(), columns)?)
+    /// Adds rows, of which all columns are given.
+    pub(super) fn write(&mut self, columns: Vec<ArrayRef>, pace: &mut Pace) -> Result<(), ParquetError> {
+        let batch = RecordBatch::try_new(self.schema.clone(), columns)?;
+        if self.columns.is_empty() {
+            self.columns = self.groups.create_column_writers(self.writer.flushed_row_groups().len())?;
+        }
+        let mut writers = self.columns.iter_mut();
+        for (field, column) in self.schema.fields().iter().zip(batch.columns()) {
+            for (leaf, writer) in compute_leaves(field, column)?.iter().zip(&mut writers) {
+                writer.write(leaf)?;
+                pace.step();
+            }
+        }
+        self.rows += batch.num_rows();
+        if self.rows >= GROUP_ROWS { self.end_group(pace) } else { Ok(()) }
+    }
+
+    fn end_group(&mut self, pace: &mut Pace) -> Result<(), ParquetError> {
+        self.rows = 0;
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        let mut group = self.writer.next_row_group()?;
+        for column in take(&mut self.columns) {
+            column.close()?.append_to_row_group(&mut group)?;
+            pace.step();
+        }
+        group.close()?;
+        Ok(())
     }
 
     /// Makes the file durable under its name; how many bytes it has.
-    pub(super) fn finish(mut self) -> Result<u64, ParquetError> {
+    pub(super) fn finish(mut self, pace: &mut Pace) -> Result<u64, ParquetError> {
+        self.end_group(pace)?;
         // Not `into_inner`, which turns a failure of the disk into a text.
         self.writer.finish()?;
         let sink = self.writer.inner_mut();

@@ -10,6 +10,7 @@ use parquet::file::metadata::KeyValue;
 
 use super::file::{TableFile, Texture};
 use super::{BATCH_ROWS, Destination, Keys, take, texts, times};
+use crate::pace::Pace;
 use crate::schema::{self, SCHEMA_KEY};
 use crate::segment::{Pipeline, SegmentRequest};
 
@@ -51,7 +52,7 @@ impl Impressions {
         }
     }
 
-    pub(crate) fn push(&mut self, request: &SegmentRequest) -> Result<(), ParquetError> {
+    pub(crate) fn push(&mut self, request: &SegmentRequest, pace: &mut Pace) -> Result<(), ParquetError> {
         let items = request.entities.len();
         for at in 0..items {
             self.request.push(Some(request.request.0));
@@ -68,10 +69,10 @@ impl Impressions {
         self.score.extend_from_slice(&request.scores);
         self.propensity.extend_from_slice(&request.propensities);
         self.features.extend_from_slice(&request.features);
-        if self.time.len() >= BATCH_ROWS { self.flush() } else { Ok(()) }
+        if self.time.len() >= BATCH_ROWS { self.flush(pace) } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), ParquetError> {
+    fn flush(&mut self, pace: &mut Pace) -> Result<(), ParquetError> {
         if self.time.is_empty() {
             return Ok(());
         }
@@ -100,13 +101,13 @@ impl Impressions {
             Arc::new(self.variant.finish()),
         ];
         columns.extend(features.into_iter().map(float));
-        file.write(columns)
+        file.write(columns, pace)
     }
 
     /// Makes the file durable; how many bytes it has.
-    pub(crate) fn finish(mut self) -> Result<u64, ParquetError> {
-        self.flush()?;
-        self.file.map_or(Ok(0), TableFile::finish)
+    pub(crate) fn finish(mut self, pace: &mut Pace) -> Result<u64, ParquetError> {
+        self.flush(pace)?;
+        self.file.map_or(Ok(0), |file| file.finish(pace))
     }
 }
 

@@ -7,6 +7,7 @@ use parquet::errors::ParquetError;
 
 use super::file::TableFile;
 use super::{BATCH_ROWS, Destination, Keys, take, times};
+use crate::pace::Pace;
 use crate::row::InteractionRow;
 use crate::schema;
 
@@ -35,7 +36,7 @@ impl Interactions {
         })
     }
 
-    pub(crate) fn push(&mut self, row: &InteractionRow) -> Result<(), ParquetError> {
+    pub(crate) fn push(&mut self, row: &InteractionRow, pace: &mut Pace) -> Result<(), ParquetError> {
         self.id.push(Some(row.id.0));
         self.request.push(row.request.map(|request| request.0));
         for (column, number) in self.numbers.iter_mut().zip([row.tenant, row.user, row.entity]) {
@@ -44,30 +45,33 @@ impl Interactions {
         self.kind.append_value(&row.kind);
         self.time.push(row.time.millis());
         self.value.push(row.value);
-        if self.time.len() >= BATCH_ROWS { self.flush() } else { Ok(()) }
+        if self.time.len() >= BATCH_ROWS { self.flush(pace) } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), ParquetError> {
+    fn flush(&mut self, pace: &mut Pace) -> Result<(), ParquetError> {
         if self.time.is_empty() {
             return Ok(());
         }
         let [tenant, user, entity] =
             self.numbers.each_mut().map(|column| Arc::new(UInt64Array::from(take(column))));
-        self.file.write(vec![
-            self.id.take()?,
-            self.request.take()?,
-            tenant,
-            user,
-            entity,
-            Arc::new(self.kind.finish()),
-            times(&mut self.time),
-            Arc::new(Float32Array::from(take(&mut self.value))),
-        ])
+        self.file.write(
+            vec![
+                self.id.take()?,
+                self.request.take()?,
+                tenant,
+                user,
+                entity,
+                Arc::new(self.kind.finish()),
+                times(&mut self.time),
+                Arc::new(Float32Array::from(take(&mut self.value))),
+            ],
+            pace,
+        )
     }
 
     /// Makes the file durable; how many bytes it has.
-    pub(crate) fn finish(mut self) -> Result<u64, ParquetError> {
-        self.flush()?;
-        self.file.finish()
+    pub(crate) fn finish(mut self, pace: &mut Pace) -> Result<u64, ParquetError> {
+        self.flush(pace)?;
+        self.file.finish(pace)
     }
 }

@@ -7,6 +7,7 @@ use parquet::errors::ParquetError;
 
 use super::file::TableFile;
 use super::{BATCH_ROWS, Destination, Keys, take, texts, times};
+use crate::pace::Pace;
 use crate::schema;
 use crate::segment::SegmentRequest;
 
@@ -42,7 +43,7 @@ impl Requests {
         })
     }
 
-    pub(crate) fn push(&mut self, request: &SegmentRequest) -> Result<(), ParquetError> {
+    pub(crate) fn push(&mut self, request: &SegmentRequest, pace: &mut Pace) -> Result<(), ParquetError> {
         let pipeline = &request.pipeline;
         self.request.push(Some(request.request.0));
         self.time.push(request.time.millis());
@@ -62,10 +63,10 @@ impl Requests {
             self.degraded.values().append_value(degradation);
         }
         self.degraded.append(true);
-        if self.time.len() >= BATCH_ROWS { self.flush() } else { Ok(()) }
+        if self.time.len() >= BATCH_ROWS { self.flush(pace) } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), ParquetError> {
+    fn flush(&mut self, pace: &mut Pace) -> Result<(), ParquetError> {
         if self.time.is_empty() {
             return Ok(());
         }
@@ -73,29 +74,32 @@ impl Requests {
             self.numbers.each_mut().map(|column| Arc::new(UInt64Array::from(take(column))));
         let [limit, candidates, scored, returned] =
             self.counts.each_mut().map(|column| Arc::new(UInt32Array::from(take(column))));
-        self.file.write(vec![
-            self.request.take()?,
-            times(&mut self.time),
-            tenant,
-            user,
-            Arc::new(self.experiment.finish()),
-            Arc::new(self.variant.finish()),
-            self.shadow_of.take()?,
-            Arc::new(self.model.finish()),
-            schema,
-            limit,
-            candidates,
-            scored,
-            returned,
-            latency,
-            seed,
-            Arc::new(self.degraded.finish()),
-        ])
+        self.file.write(
+            vec![
+                self.request.take()?,
+                times(&mut self.time),
+                tenant,
+                user,
+                Arc::new(self.experiment.finish()),
+                Arc::new(self.variant.finish()),
+                self.shadow_of.take()?,
+                Arc::new(self.model.finish()),
+                schema,
+                limit,
+                candidates,
+                scored,
+                returned,
+                latency,
+                seed,
+                Arc::new(self.degraded.finish()),
+            ],
+            pace,
+        )
     }
 
     /// Makes the file durable; how many bytes it has.
-    pub(crate) fn finish(mut self) -> Result<u64, ParquetError> {
-        self.flush()?;
-        self.file.finish()
+    pub(crate) fn finish(mut self, pace: &mut Pace) -> Result<u64, ParquetError> {
+        self.flush(pace)?;
+        self.file.finish(pace)
     }
 }
