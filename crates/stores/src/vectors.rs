@@ -4,6 +4,7 @@
 //! two sides, that of users and that of entities. Vectors belong to a tenant, and nothing is ever compared across tenants.
 //! What comes out is a similarity: a number, never a vector, because an embedding of a text can tell the text.
 
+mod coarse;
 mod codes;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;

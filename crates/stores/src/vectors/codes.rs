@@ -1,71 +1,82 @@
 //! Vectors as bytes: each number of a vector over the largest of them, in 127 steps.
 
-use super::kernels::LINE;
+use super::kernels::{LINE, Line};
 
 /// What a code stands for: `scale × bytes`, off by `error` at most (in length).
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Code {
     pub(crate) scale: f32,
-    /// The sum of the bytes times 128: what a query of unsigned bytes has too much.
-    pub(crate) offset: i32,
     /// The length of what the rounding took.
     pub(crate) error: f32,
     /// The length of the code.
     pub(crate) length: f32,
 }
 
-/// How many bytes a row has: whole lines.
-pub(crate) fn width(dimension: usize) -> usize {
-    dimension.div_ceil(LINE) * LINE
+/// How many lines a row has.
+pub(crate) fn lines(dimension: usize) -> usize {
+    dimension.div_ceil(LINE)
 }
 
-/// Writes the code of a vector to a row of [`width`] bytes.
-pub(crate) fn encode(vector: &[f32], row: &mut [i8]) -> Code {
+/// Writes the code of a vector to as many bytes.
+pub(crate) fn encode(vector: &[f32], bytes: &mut [i8]) -> Code {
     let largest = vector.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
     let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
-    let (mut sum, mut error, mut length) = (0_i32, 0.0_f64, 0.0_f64);
-    for (byte, x) in row.iter_mut().zip(vector) {
+    let (mut error, mut length) = (0.0_f64, 0.0_f64);
+    for (byte, x) in bytes.iter_mut().zip(vector) {
         let rounded = (x / scale).round().clamp(-127.0, 127.0);
         *byte = rounded as i8;
-        sum += i32::from(*byte);
         error += f64::from(x - rounded * scale).powi(2);
         length += f64::from(rounded * scale).powi(2);
     }
-    row[vector.len()..].fill(0);
-    Code { scale, offset: sum * 128, error: error.sqrt() as f32, length: length.sqrt() as f32 }
+    Code { scale, error: error.sqrt() as f32, length: length.sqrt() as f32 }
 }
 
-/// Writes what a row stands for.
-pub(crate) fn decode(code: &Code, row: &[i8], vector: &mut [f32]) {
-    for (x, byte) in vector.iter_mut().zip(row) {
-        *x = f32::from(*byte) * code.scale;
-    }
+/// Bytes as the kernels want a row of them: each 128 more, and zero up to the end of the last line.
+pub(crate) fn row(bytes: &[i8]) -> impl Iterator<Item = Line> {
+    bytes.chunks(LINE).map(|bytes| {
+        let mut line = Line([0x80; LINE]);
+        // Two's complement with the sign turned is 128 more.
+        line.0.iter_mut().zip(bytes).for_each(|(more, byte)| *more = *byte as u8 ^ 0x80);
+        line
+    })
+}
+
+/// The bytes of a row, to the end of the last line.
+pub(crate) fn bytes(row: &[Line]) -> impl Iterator<Item = i8> {
+    row.iter().flat_map(|line| line.0).map(|more| (more ^ 0x80) as i8)
 }
 
 /// A query as the kernels want it.
 pub(crate) struct Query {
-    pub(crate) bytes: Vec<u8>,
+    /// Whole lines.
+    pub(crate) bytes: Vec<i8>,
+    /// The sum of the bytes times 128: what rows of unsigned bytes have too much.
+    pub(crate) offset: i32,
     pub(crate) code: Code,
 }
 
 impl Query {
     /// From a vector.
     pub(crate) fn of(vector: &[f32]) -> Self {
-        let mut row = vec![0_i8; width(vector.len())];
-        let code = encode(vector, &mut row);
-        // Two's complement with the sign turned is 128 more.
-        Query { bytes: row.into_iter().map(|byte| byte as u8 ^ 0x80).collect(), code }
+        let mut bytes = vec![0; lines(vector.len()) * LINE];
+        let code = encode(vector, &mut bytes);
+        Query::new(bytes, code)
     }
 
     /// From the code of a row.
-    pub(crate) fn of_row(code: Code, row: &[i8]) -> Self {
-        Query { bytes: row.iter().map(|byte| *byte as u8 ^ 0x80).collect(), code }
+    pub(crate) fn of_row(code: Code, row: &[Line]) -> Self {
+        Query::new(bytes(row).collect(), code)
+    }
+
+    fn new(bytes: Vec<i8>, code: Code) -> Self {
+        let offset = bytes.iter().map(|byte| 128 * i32::from(*byte)).sum();
+        Query { bytes, offset, code }
     }
 
     /// The dot product that a sum of products stands for.
-    #[cfg(test)]
-    pub(crate) fn similarity(&self, product: i32, code: &Code) -> f32 {
-        (product - code.offset) as f32 * (self.code.scale * code.scale)
+    #[inline]
+    pub(crate) fn similarity(&self, product: i32, scale: f32) -> f32 {
+        (product - self.offset) as f32 * (self.code.scale * scale)
     }
 
     /// How far that can be from the product of the vectors themselves.
@@ -91,20 +102,19 @@ mod tests {
             shift in -1.0_f32..1.0,
         ) {
             let b: Vec<f32> = a.iter().rev().map(|x| x * 0.7 + shift).collect();
-            let mut row = vec![0; width(b.len())];
-            let code = encode(&b, &mut row);
+            let mut coded = vec![0; b.len()];
+            let code = encode(&b, &mut coded);
+            let row: Vec<Line> = row(&coded).collect();
+            prop_assert!(bytes(&row).take(b.len()).eq(coded));
             let query = Query::of(&a);
             let exact: f32 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
             for isa in Isa::available() {
-                let found = query.similarity(isa.product(&query.bytes, &row), &code);
+                let found = query.similarity(isa.product(&query.bytes, &row), code.scale);
                 prop_assert!((found - exact).abs() <= query.doubt(&code), "{} {}", found, exact);
             }
             let again = Query::of_row(code, &row);
-            let mut decoded = vec![0.0; b.len()];
-            decode(&code, &row, &mut decoded);
-            let length: f32 = decoded.iter().map(|x| x * x).sum();
-            let own = again.similarity(Isa::detect().product(&again.bytes, &row), &code);
-            prop_assert!((own - length).abs() <= 1e-3 * length.max(1.0));
+            let own = again.similarity(Isa::detect().product(&again.bytes, &row), code.scale);
+            prop_assert!((own - code.length.powi(2)).abs() <= 1e-3 * code.length.powi(2).max(1.0));
         }
     }
 }

@@ -240,9 +240,9 @@ fn encoded(shape: Shape, vector: &[f32]) -> Vec<u8> {
         Precision::I8 => {
             let mut turned = vector.to_vec();
             turn(&mut turned);
-            let mut row = vec![0_i8; super::codes::width(vector.len())];
-            let code = super::codes::encode(&turned, &mut row);
-            let bytes = row[..vector.len()].iter().map(|byte| *byte as u8);
+            let mut bytes = vec![0_i8; vector.len()];
+            let code = super::codes::encode(&turned, &mut bytes);
+            let bytes = bytes.into_iter().map(|byte| byte as u8);
             (-code.scale).to_le_bytes().into_iter().chain(bytes).collect()
         }
     }

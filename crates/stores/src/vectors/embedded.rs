@@ -34,8 +34,11 @@ impl Default for VectorOptions {
     }
 }
 
-/// Vectors in process: an exact scan of byte codes, which is checked against the numbers themselves, and above a size a
-/// graph (HNSW) over the same codes.
+/// Vectors in process: an exact scan of codes of half a byte a number, which is checked against codes of a byte and those
+/// against the numbers themselves, and above a size a graph (HNSW) over the bytes.
+///
+/// In memory a vector takes the bytes of its precision and, where that is not a byte already, one more a number; half a byte a
+/// number for the scan; and its links.
 ///
 /// ```
 /// use recommend_core::{Name, TenantId};

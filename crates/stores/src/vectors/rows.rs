@@ -1,9 +1,12 @@
 //! The vectors of one side of an embedding, in memory: codes in rows for searching, and what they are codes of.
+//!
+//! Codes are of turned vectors. There are two of each: bytes, and for scans their upper halves again.
 
 use rustc_hash::FxHashMap;
 
-use super::codes::{Code, Query, decode, encode, width};
-use super::kernels::{Isa, prefetch};
+use super::coarse::Coarse;
+use super::codes::{Code, Query, bytes, encode, lines, row};
+use super::kernels::{Ask, Isa, Line, Most, prefetch};
 use super::turn::{turn, turn_back};
 use super::{Precision, Shape};
 
@@ -12,22 +15,15 @@ use super::{Precision, Shape};
 enum Full {
     F32(Vec<f32>),
     F16(Vec<u16>),
-    /// The codes are all there is, and they are of turned vectors.
+    /// The codes are all there is.
     Codes,
 }
 
 /// A vector to search with.
 pub(crate) struct Prepared {
+    /// As what is kept is: turned where that is codes.
     vector: Vec<f32>,
     pub(crate) query: Query,
-}
-
-/// What a row of bytes has to be multiplied with, and what its product has too much.
-#[derive(Debug, Clone, Copy)]
-struct Measure {
-    /// Below zero in a dead slot.
-    scale: f32,
-    offset: i32,
 }
 
 /// Vectors by slot. A slot is taken once: a new vector of an id gets a new slot, and the old one dies.
@@ -35,11 +31,14 @@ struct Measure {
 pub(crate) struct Rows {
     pub(crate) isa: Isa,
     shape: Shape,
-    width: usize,
+    /// How many lines the bytes of a row have.
+    lines: usize,
     ids: Vec<u64>,
     by_id: FxHashMap<u64, u32>,
-    codes: Vec<i8>,
-    measures: Vec<Measure>,
+    codes: Vec<Line>,
+    /// What the bytes of a row have to be multiplied with; below zero in a dead slot.
+    scales: Vec<f32>,
+    coarse: Coarse,
     full: Full,
     /// The largest error and length of any code.
     worst: Code,
@@ -55,11 +54,12 @@ impl Rows {
         Rows {
             isa: Isa::detect(),
             shape,
-            width: width(shape.dimension),
+            lines: lines(shape.dimension),
             ids: Vec::new(),
             by_id: FxHashMap::default(),
             codes: Vec::new(),
-            measures: Vec::new(),
+            scales: Vec::new(),
+            coarse: Coarse::new(shape.dimension),
             full,
             worst: Code::default(),
         }
@@ -82,47 +82,41 @@ impl Rows {
 
     /// What a search needs to know of a vector; `None` as in [`Rows::comparable`].
     pub(crate) fn prepare(&self, vector: &[f32]) -> Option<Prepared> {
-        let mut vector = self.comparable(vector)?;
-        if matches!(self.full, Full::Codes) {
-            turn(&mut vector);
-        }
-        let query = Query::of(&vector);
+        let vector = self.comparable(vector)?;
+        let mut turned = vector.clone();
+        turn(&mut turned);
+        let query = Query::of(&turned);
+        let vector = if matches!(self.full, Full::Codes) { turned } else { vector };
         Some(Prepared { vector, query })
     }
 
     /// Puts a comparable vector into a new slot.
     pub(crate) fn push(&mut self, id: u64, vector: &[f32]) {
         let slot = self.ids.len();
-        let start = self.codes.len();
-        self.codes.resize(start + self.width, 0);
-        let mut turned = Vec::new();
-        let coded = match self.full {
-            Full::Codes => {
-                turned.extend_from_slice(vector);
-                turn(&mut turned);
-                &turned
-            }
-            Full::F32(_) | Full::F16(_) => vector,
-        };
-        let code = encode(coded, &mut self.codes[start..]);
+        let mut turned = vector.to_vec();
+        turn(&mut turned);
+        let mut bytes = vec![0; vector.len()];
+        let code = encode(&turned, &mut bytes);
+        self.codes.extend(row(&bytes));
+        self.coarse.push(slot, &bytes, code.scale);
         match &mut self.full {
             Full::F32(numbers) => numbers.extend_from_slice(vector),
             Full::F16(numbers) => numbers.extend(vector.iter().map(|x| half::f16::from_f32(*x).to_bits())),
             Full::Codes => {}
         }
         self.ids.push(id);
-        self.measures.push(Measure { scale: code.scale, offset: code.offset });
+        self.scales.push(code.scale);
         self.worst.error = self.worst.error.max(code.error);
         self.worst.length = self.worst.length.max(code.length);
         if let Some(old) = self.by_id.insert(id, slot as u32) {
-            self.measures[old as usize].scale *= -1.0;
+            self.scales[old as usize] *= -1.0;
         }
     }
 
     /// Removes the vector of an id.
     pub(crate) fn remove(&mut self, id: u64) {
         if let Some(slot) = self.by_id.remove(&id) {
-            self.measures[slot as usize].scale *= -1.0;
+            self.scales[slot as usize] *= -1.0;
         }
     }
 
@@ -140,7 +134,7 @@ impl Rows {
     }
 
     pub(crate) fn alive(&self, slot: usize) -> bool {
-        self.measures[slot].scale > 0.0
+        self.scales[slot] > 0.0
     }
 
     /// The numbers of a slot.
@@ -153,39 +147,28 @@ impl Rows {
                 numbers[range].iter().map(|bits| half::f16::from_bits(*bits).to_f32()).collect()
             }
             Full::Codes => {
-                let mut vector = vec![0.0; dimension];
-                decode(&self.code(slot), self.row(slot), &mut vector);
+                let scale = self.scales[slot].abs();
+                let numbers = bytes(self.row(slot)).map(|byte| f32::from(byte) * scale);
+                let mut vector: Vec<f32> = numbers.take(dimension).collect();
                 turn_back(&mut vector);
                 vector
             }
         }
     }
 
-    pub(crate) fn row(&self, slot: usize) -> &[i8] {
-        &self.codes[slot * self.width..][..self.width]
-    }
-
-    fn code(&self, slot: usize) -> Code {
-        let Measure { scale, offset } = self.measures[slot];
-        Code { scale: scale.abs(), offset, ..self.worst }
+    fn row(&self, slot: usize) -> &[Line] {
+        &self.codes[slot * self.lines..][..self.lines]
     }
 
     /// The query that a slot makes, for the graph.
     pub(crate) fn as_query(&self, slot: usize) -> Query {
-        Query::of_row(self.code(slot), self.row(slot))
+        Query::of_row(Code { scale: self.scales[slot].abs(), ..self.worst }, self.row(slot))
     }
 
-    /// How near a slot is by its code, dead or alive.
+    /// How near a slot is by its bytes, dead or alive.
     #[inline]
     pub(crate) fn rough(&self, query: &Query, slot: usize) -> f32 {
-        let product = self.isa.product(&query.bytes, self.row(slot));
-        self.similarity(query, slot, product)
-    }
-
-    #[inline]
-    fn similarity(&self, query: &Query, slot: usize, product: i32) -> f32 {
-        let Measure { scale, offset } = self.measures[slot];
-        (product - offset) as f32 * (query.code.scale * scale.abs())
+        query.similarity(self.isa.product(&query.bytes, self.row(slot)), self.scales[slot].abs())
     }
 
     /// The same for these slots.
@@ -195,24 +178,27 @@ impl Rows {
         self.isa.products_of(&query.bytes, &self.codes, slots, products);
         let parts = products.iter().zip(slots);
         out.clear();
-        out.extend(parts.map(|(product, slot)| self.similarity(query, *slot as usize, *product)));
+        out.extend(
+            parts.map(|(product, slot)| query.similarity(*product, self.scales[*slot as usize].abs())),
+        );
     }
 
     /// Asks for what [`Rows::rough`] reads of a slot.
     #[inline]
     pub(crate) fn prefetch(&self, slot: usize) {
         prefetch(self.row(slot));
-        prefetch(&self.measures[slot..=slot]);
+        prefetch(&self.scales[slot..=slot]);
     }
 
-    /// The same for slots one after the other; what it says of the dead means nothing.
-    pub(crate) fn rough_all(&self, query: &Query, from: usize, products: &mut [i32], out: &mut [f32]) {
-        let to = from + out.len();
-        self.isa.products(&query.bytes, &self.codes[from * self.width..to * self.width], products);
-        let parts = products.iter().zip(&self.measures[from..to]);
-        for (out, (product, Measure { scale, offset })) in out.iter_mut().zip(parts) {
-            *out = (product - offset) as f32 * (query.code.scale * scale);
-        }
+    /// A query for [`Rows::at_most`].
+    pub(crate) fn ask(&self, query: &Query) -> Ask {
+        self.coarse.ask(query)
+    }
+
+    /// What [`Rows::rough`] is at most for blocks of slots one after the other, from the first slot of a block on; what it says
+    /// of the dead means nothing.
+    pub(crate) fn at_most(&self, ask: &Ask, from: usize, bar: f32, out: &mut [Most]) {
+        self.coarse.at_most(self.isa, ask, from, bar, out);
     }
 
     /// How near a slot is by what is kept; NaN for a dead one.
@@ -227,8 +213,8 @@ impl Rows {
             Full::F16(numbers) => self.isa.dot_half(&prepared.vector, &numbers[range]),
             Full::Codes => {
                 // The codes as they are, but the vector that is searched with in full.
-                let product = self.isa.dot_bytes(&prepared.vector, &self.row(slot)[..dimension]);
-                product * self.measures[slot].scale
+                let product = self.isa.dot_bytes(&prepared.vector, self.row(slot));
+                product * self.scales[slot]
             }
         }
     }

@@ -1,15 +1,21 @@
-//! The exact search: all codes are looked at, and those that may be among the nearest are compared in full.
+//! The exact search: half bytes of all are looked at, the bytes of those that may be among the nearest, and of those that still
+//! may be, all that is kept.
 
+use super::codes::Query;
+use super::kernels::{BESIDE, Most};
 use super::rows::{Prepared, Rows};
 use super::{Among, Near};
 
-/// How many rows are looked at together.
-const BLOCK: usize = 256;
-/// And so many of them are compared with the bar at a time.
+/// How many blocks of rows are looked at together.
+const BLOCKS: usize = 16;
+/// How many rows are asked for together.
 const FEW: usize = 32;
 
 /// The best so far, with all that may turn out better than the last of them.
-struct Best {
+struct Best<'a> {
+    rows: &'a Rows,
+    query: &'a Query,
+    among: Among<'a>,
     k: usize,
     /// How far a rough similarity can be from the exact one.
     doubt: f32,
@@ -17,20 +23,41 @@ struct Best {
     bar: f32,
     held: Vec<(f32, u32)>,
     full: usize,
+    products: Vec<i32>,
+    rough: Vec<f32>,
 }
 
-impl Best {
-    fn new(k: usize, doubt: f32) -> Self {
+impl<'a> Best<'a> {
+    fn new(rows: &'a Rows, query: &'a Query, among: Among<'a>, k: usize) -> Self {
         let full = (4 * k).max(64);
-        Best { k, doubt, bar: f32::NEG_INFINITY, held: Vec::with_capacity(full), full }
+        Best {
+            rows,
+            query,
+            among,
+            k,
+            doubt: rows.doubt(query),
+            bar: f32::NEG_INFINITY,
+            held: Vec::with_capacity(full),
+            full,
+            products: Vec::new(),
+            rough: Vec::new(),
+        }
     }
 
-    fn offer(&mut self, similarity: f32, slot: u32) {
-        self.held.push((similarity, slot));
+    /// Compares the bytes of some slots, and raises the bar.
+    fn offer(&mut self, slots: &mut Vec<u32>) {
+        slots
+            .retain(|slot| self.rows.alive(*slot as usize) && self.among.holds(self.rows.id(*slot as usize)));
+        self.rows.rough_of(self.query, slots, &mut self.products, &mut self.rough);
+        for (similarity, slot) in self.rough.iter().zip(slots.iter()) {
+            if *similarity >= self.bar {
+                self.held.push((*similarity, *slot));
+            }
+        }
         if self.held.len() >= self.full {
             self.raise();
-            self.full = self.full.max(2 * self.held.len());
         }
+        slots.clear();
     }
 
     /// Raises the bar to the k-th best, less what both may be wrong by.
@@ -42,6 +69,7 @@ impl Best {
             let bar = self.bar;
             self.held.retain(|(similarity, _)| *similarity >= bar);
         }
+        self.full = self.full.max(2 * self.held.len());
     }
 }
 
@@ -62,27 +90,42 @@ pub(crate) fn nearest(
         let slots = ids.iter().filter_map(|id| rows.slot(*id)).filter(|slot| *slot >= from);
         return ranked(rows, prepared, slots, k);
     }
-    let mut best = Best::new(k, rows.doubt(&prepared.query));
-    let (mut products, mut rough) = ([0; BLOCK], [0.0; BLOCK]);
-    let mut start = from;
-    while start < rows.slots() {
-        let length = BLOCK.min(rows.slots() - start);
-        let rough = &mut rough[..length];
-        rows.rough_all(&prepared.query, start, &mut products[..length], rough);
-        for (few, near) in rough.chunks(FEW).enumerate() {
-            let bar = best.bar;
-            // Without a branch for each, so that they are compared side by side; nearly always none is near.
-            if !near.iter().fold(false, |any, similarity| any | (*similarity >= bar)) {
-                continue;
-            }
-            for (at, similarity) in near.iter().enumerate() {
-                let slot = start + few * FEW + at;
-                if *similarity >= best.bar && rows.alive(slot) && among.holds(rows.id(slot)) {
-                    best.offer(*similarity, slot as u32);
+    let ask = rows.ask(&prepared.query);
+    let mut best = Best::new(rows, &prepared.query, among, k);
+    // Those that are probably among the best so far, and those that hardly are, with the most that they can be: when their
+    // turn comes, the bar is above nearly all of them.
+    let (mut now, mut later) = (Vec::with_capacity(BLOCKS * BESIDE), Vec::new());
+    let mut most = [Most::default(); BLOCKS];
+    for start in (from / BESIDE * BESIDE..rows.slots()).step_by(BLOCKS * BESIDE) {
+        let most = &mut most[..(rows.slots() - start).div_ceil(BESIDE).min(BLOCKS)];
+        rows.at_most(&ask, start, best.bar, most);
+        for (block, most) in most.iter().enumerate() {
+            let mut reach = most.reach;
+            while reach != 0 {
+                let row = reach.trailing_zeros() as usize;
+                reach &= reach - 1;
+                let slot = start + block * BESIDE + row;
+                if !(from..rows.slots()).contains(&slot) {
+                    continue;
+                }
+                if most.near[row] < best.bar {
+                    later.push((most.most[row], slot as u32));
+                } else {
+                    rows.prefetch(slot);
+                    now.push(slot as u32);
                 }
             }
         }
-        start += length;
+        if !now.is_empty() {
+            best.offer(&mut now);
+        }
+    }
+    best.raise();
+    later.retain(|(most, _)| *most >= best.bar);
+    for few in later.chunks(FEW) {
+        now.extend(few.iter().filter(|(most, _)| *most >= best.bar).map(|(_, slot)| *slot));
+        now.iter().for_each(|slot| rows.prefetch(*slot as usize));
+        best.offer(&mut now);
     }
     best.raise();
     ranked(rows, prepared, best.held.iter().map(|(_, slot)| *slot as usize), k)
@@ -125,14 +168,17 @@ mod tests {
             seed in any::<u32>(),
             comparison in prop::sample::select(vec![Comparison::Cosine, Comparison::Dot]),
             removed in 0_u64..7,
+            precision in prop::sample::select(vec![Precision::F32, Precision::F16, Precision::I8]),
+            from in 0_usize..40,
         ) {
             let number = |at: u64| {
                 let mixed = (at + u64::from(seed)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40) as f32 / (1 << 23) as f32 - 1.0
             };
             let vector = |id: u64| -> Vec<f32> { (0..dimension as u64).map(|at| number(id * 131 + at)).collect() };
-            let shape = Shape { dimension, comparison, precision: Precision::F32 };
+            let shape = Shape { dimension, comparison, precision };
             let mut rows = Rows::new(shape);
+            let from = from.min(vectors);
             for id in 0..vectors as u64 {
                 rows.push(id, &rows.comparable(&vector(id)).unwrap());
             }
@@ -140,8 +186,8 @@ mod tests {
             let probe = rows.prepare(&vector(99_999)).unwrap();
             let odd: HashSet<u64> = (0..vectors as u64).filter(|id| id % 2 == 1).collect();
             for among in [Among::All, Among::Only(&odd), Among::Except(&odd), Among::Where(&|id| id.is_multiple_of(5))] {
-                let found = nearest(&rows, &probe, k, 0, among);
-                let slots = (0..rows.slots()).filter(|slot| among.holds(rows.id(*slot)));
+                let found = nearest(&rows, &probe, k, from, among);
+                let slots = (from..rows.slots()).filter(|slot| among.holds(rows.id(*slot)));
                 prop_assert_eq!(found, ranked(&rows, &probe, slots, k));
             }
         }

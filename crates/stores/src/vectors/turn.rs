@@ -38,6 +38,9 @@ fn change_signs(vector: &mut [f32]) {
 
 /// The orthonormal Walsh–Hadamard transform of a power of two numbers, which is its own inverse.
 fn transform(numbers: &mut [f32]) {
+    // First, so that no sum is longer than the vector.
+    let scale = (numbers.len().max(1) as f32).sqrt().recip();
+    numbers.iter_mut().for_each(|x| *x *= scale);
     let mut half = 1;
     while half < numbers.len() {
         for pair in numbers.chunks_exact_mut(2 * half) {
@@ -48,8 +51,6 @@ fn transform(numbers: &mut [f32]) {
         }
         half *= 2;
     }
-    let scale = (numbers.len().max(1) as f32).sqrt().recip();
-    numbers.iter_mut().for_each(|x| *x *= scale);
 }
 
 #[cfg(test)]
