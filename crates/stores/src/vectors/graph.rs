@@ -194,7 +194,7 @@ impl Graph {
             let mut pool = Pool { most: width, held: Vec::with_capacity(width + 1) };
             pool.insert(rows.rough(query, entry as usize), entry);
             let mut at = 0;
-            let mut fresh = Vec::with_capacity(self.most(0));
+            let mut fresh = vec![0; self.most(0)];
             let (mut products, mut similarities) = (Vec::new(), Vec::new());
             while at < pool.held.len() {
                 if pool.held[at].2 {
@@ -207,10 +207,15 @@ impl Graph {
                 if let Some((_, ahead, _)) = pool.held[at + 1..].iter().find(|held| !held.2) {
                     prefetch(self.block(level, *ahead));
                 }
-                fresh.clear();
-                fresh.extend(self.links(level, slot).iter().filter(|link| seen.mark(**link)));
+                let mut count = 0;
+                // Without a branch on what was seen, which nobody can foresee.
+                for link in self.links(level, slot) {
+                    fresh[count] = *link;
+                    count += usize::from(seen.mark(*link));
+                }
+                let fresh = &fresh[..count];
                 fresh.iter().for_each(|link| rows.prefetch(*link as usize));
-                rows.rough_of(query, &fresh, &mut products, &mut similarities);
+                rows.rough_of(query, fresh, &mut products, &mut similarities);
                 let mut next = at + 1;
                 for (link, similarity) in fresh.iter().zip(&similarities) {
                     if let Some(place) = pool.insert(*similarity, *link)
