@@ -20,7 +20,8 @@ pub(crate) fn lines(dimension: usize) -> usize {
 /// Writes the code of a vector to as many bytes.
 pub(crate) fn encode(vector: &[f32], bytes: &mut [i8]) -> Code {
     let largest = vector.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-    let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+    // Never zero, not even of the smallest numbers: rows tell the dead by the sign.
+    let scale = if largest > 0.0 { (largest / 127.0).max(f32::MIN_POSITIVE) } else { 1.0 };
     let (mut error, mut length) = (0.0_f64, 0.0_f64);
     for (byte, x) in bytes.iter_mut().zip(vector) {
         let rounded = (x / scale).round().clamp(-127.0, 127.0);
@@ -94,6 +95,13 @@ mod tests {
 
     use super::*;
     use crate::vectors::kernels::Isa;
+
+    #[test]
+    fn the_smallest_numbers_have_a_scale() {
+        let mut bytes = [0; 2];
+        let code = encode(&[1e-44, -1e-42], &mut bytes);
+        assert!(code.scale > 0.0 && code.error > 0.0, "{code:?}");
+    }
 
     proptest! {
         #[test]
