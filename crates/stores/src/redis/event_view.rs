@@ -65,7 +65,7 @@ struct Found {
 }
 
 /// So much is remembered of a row.
-const MOST_FOUND: usize = 32;
+const MOST_FOUND: usize = 64;
 
 /// A row that is read.
 #[derive(Debug, Default)]
@@ -167,7 +167,7 @@ impl EventView {
         let EventRow { kinds, recent } = row;
         let view = |(at, kind)| KindView::new(kind, &recent, at as u8);
         let kinds: Vec<KindView> = kinds.into_iter().enumerate().map(view).collect();
-        let mut bytes = 1_024 + recent.len() * 24;
+        let mut bytes = 256 + MOST_FOUND * size_of::<Found>() + recent.len() * 24;
         let mut settled = i64::MIN;
         for kind in &kinds {
             let newest = kind.last.iter().flatten().map(|(_, time)| *time).max();
@@ -248,15 +248,24 @@ impl EventView {
             return missing.extend(windows);
         }
         let found = self.found.read();
+        let mut next = 0;
         for window in windows {
             let begin = window.after.unwrap_or(i64::MIN);
-            let known = found.iter().find(|known| {
+            let fits = |known: &Found| {
                 Some(known.kinds) == window.kinds.number
                     && known.aggregate == window.aggregate
                     && (known.from..known.to).contains(&begin)
-            });
-            match known {
-                Some(known) => put(window.at, as_feature(window.aggregate, known.value, now)),
+            };
+            // Mostly they are asked for in the order in which they were found.
+            let at = match found.get(next) {
+                Some(known) if fits(known) => Some(next),
+                _ => found.iter().position(fits),
+            };
+            match at {
+                Some(at) => {
+                    put(window.at, as_feature(window.aggregate, found[at].value, now));
+                    next = at + 1;
+                }
                 None => missing.push(window),
             }
         }
@@ -279,10 +288,20 @@ impl EventView {
         };
         if let (true, Some(kinds)) = (self.settled <= now, kinds.number) {
             let mut found = self.found.write();
-            if found.len() >= MOST_FOUND {
-                found.clear();
+            let new = Found { kinds, aggregate, from: same.start, to: same.end, value };
+            // A window that moves on leaves the place where it was.
+            let left = |known: &&mut Found| {
+                known.kinds == kinds && known.aggregate == aggregate && known.to == new.from
+            };
+            match found.iter_mut().find(left) {
+                Some(known) => *known = new,
+                None => {
+                    if found.len() >= MOST_FOUND {
+                        found.clear();
+                    }
+                    found.push(new);
+                }
             }
-            found.push(Found { kinds, aggregate, from: same.start, to: same.end, value });
         }
         as_feature(aggregate, value, now)
     }
