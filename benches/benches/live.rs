@@ -22,6 +22,8 @@ const ENTITIES: u64 = 2_000;
 const USERS: u64 = 5_000;
 const START: i64 = 1_700_000_000_000;
 const INTERACTIONS: u64 = 200_000;
+/// So many more interactions update what is held.
+const UPDATES: u64 = 200_000;
 const CANDIDATES: usize = 100;
 
 #[global_allocator]
@@ -31,7 +33,12 @@ fn kinds() -> [Name; 5] {
     ["message", "join", "read", "reaction", "leave"].map(Name::literal)
 }
 
-/// Interactions from one number to another, over thirty days.
+/// The first of them take thirty days.
+fn time_of(number: u64) -> Timestamp {
+    Timestamp(START + (number * 30 * 86_400_000 / INTERACTIONS) as i64)
+}
+
+/// Interactions from one number to another.
 fn interactions(random: &mut StdRng, numbers: std::ops::Range<u64>) -> WriteBatch {
     let mut skewed = |most: u64| (most as f64 * random.random::<f64>() * random.random::<f64>()) as u64;
     let kinds = kinds();
@@ -43,7 +50,7 @@ fn interactions(random: &mut StdRng, numbers: std::ops::Range<u64>) -> WriteBatc
         corpus: Name::literal("channel"),
         entity: EntityId(skewed(ENTITIES)),
         kind: kinds[skewed(5) as usize].clone(),
-        time: Timestamp(START + (number * 30 * 86_400_000 / INTERACTIONS) as i64),
+        time: time_of(number),
         value: 1.0,
     };
     WriteBatch { interactions: numbers.map(interaction).collect(), ..WriteBatch::default() }
@@ -93,26 +100,23 @@ async fn fill(stores: &Stores, random: &mut StdRng) -> Result<(), Failure> {
     Ok(())
 }
 
-/// p50 and p99 in microseconds of looking 50 features of 100 entities up.
+/// p50 and p99 in microseconds of looking 50 features of 100 entities up, after so many interactions.
 async fn look_up(
     stores: &Stores,
     random: &mut StdRng,
     stored: bool,
-    pause: Duration,
+    written: u64,
 ) -> Result<(f64, f64), Failure> {
     let (specs, names, corpus) = (windows(), stored_names(), Name::literal("channel"));
     let mut out = vec![0.0; CANDIDATES * 50];
     let mut times = Vec::new();
     for round in 0..2_200 {
         let entities: Vec<_> = (0..CANDIDATES).map(|_| EntityId(random.random_range(0..ENTITIES))).collect();
-        if !pause.is_zero() {
-            tokio::time::sleep(pause).await;
-        }
         let started = Instant::now();
         if stored {
             stores.features.rows(TENANT, &corpus, None, &entities, &names, &mut out).await?;
         } else {
-            let now = Timestamp(START).after(days(30));
+            let now = time_of(written);
             let subject =
                 Subject { tenant: TENANT, user: UserId(1), corpus: &corpus, entities: &entities, now };
             stores.interactions.aggregate(&subject, &specs, &mut out).await?;
@@ -139,9 +143,8 @@ async fn updates(
     size: u64,
     abreast: u64,
 ) -> Result<(f64, f64), Failure> {
-    let total = 200_000;
     let mut waves = Vec::new();
-    for first in (from..from + total).step_by((size * abreast) as usize) {
+    for first in (from..from + UPDATES).step_by((size * abreast) as usize) {
         let wave: Vec<_> =
             (0..abreast).map(|at| interactions(random, first + at * size..first + (at + 1) * size)).collect();
         waves.push(wave);
@@ -158,7 +161,7 @@ async fn updates(
         }
     }
     let (wall, cpu) = (started.elapsed().as_secs_f64(), cpu() - before);
-    Ok((total as f64 / wall, total as f64 / cpu))
+    Ok((UPDATES as f64 / wall, UPDATES as f64 / cpu))
 }
 
 fn main() -> Result<(), Failure> {
@@ -168,7 +171,7 @@ fn main() -> Result<(), Failure> {
         let codec = IdCodec::new([1; 16]);
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let embedded = Stores::open(folder.path(), codec, recommend_stores::OpenOptions::default())?.0;
-        measure(&mut report, "embedded", &embedded).await?;
+        let written = measure(&mut report, "embedded", &embedded).await?;
         embedded.close().await?;
         if let Ok(url) = std::env::var("REDIS_URL") {
             let cold = RedisOptions { ttl: Duration::ZERO, ..RedisOptions::at(&url) };
@@ -179,7 +182,7 @@ fn main() -> Result<(), Failure> {
                     .await?;
             let mut random = StdRng::seed_from_u64(9);
             for stored in [true, false] {
-                let (p50, p99) = look_up(&warm, &mut random, stored, Duration::ZERO).await?;
+                let (p50, p99) = look_up(&warm, &mut random, stored, written).await?;
                 let what = if stored { "stored values" } else { "windows" };
                 report.figure("Redis, rows known", format!("100 × 50 {what}, p50 µs"), p50);
                 report.figure("Redis, rows known", format!("100 × 50 {what}, p99 µs"), p99);
@@ -191,11 +194,12 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-async fn measure(report: &mut Report, case: &str, stores: &Stores) -> Result<(), Failure> {
+/// Returns how many interactions there are in the end.
+async fn measure(report: &mut Report, case: &str, stores: &Stores) -> Result<u64, Failure> {
     let mut random = StdRng::seed_from_u64(7);
     fill(stores, &mut random).await?;
     for stored in [true, false] {
-        let (p50, p99) = look_up(stores, &mut random, stored, Duration::ZERO).await?;
+        let (p50, p99) = look_up(stores, &mut random, stored, INTERACTIONS).await?;
         let what = if stored { "stored values" } else { "windows" };
         report.figure(case, format!("100 × 50 {what}, p50 µs"), p50);
         report.figure(case, format!("100 × 50 {what}, p99 µs"), p99);
@@ -203,9 +207,9 @@ async fn measure(report: &mut Report, case: &str, stores: &Stores) -> Result<(),
     let mut from = INTERACTIONS;
     for (size, abreast) in [(10, 32), (1_000, 4)] {
         let (wall, cpu) = updates(stores, &mut random, from, size, abreast).await?;
-        from += 400_000;
+        from += UPDATES;
         report.figure(case, format!("updates/s, batches of {size}, {abreast} at once"), wall);
         report.figure(case, format!("updates/s and core of this process, batches of {size}"), cpu);
     }
-    Ok(())
+    Ok(from)
 }
