@@ -36,7 +36,7 @@ pub struct StoresConfig {
     /// The time for an answer to a write, and to what runs beside requests. `2s` by default.
     #[serde(with = "recommend_core::duration")]
     pub write_timeout: Duration,
-    /// For how long a row that was read is not read again; what other replicas write is seen after that. `1s` by default.
+    /// For how long a row that was read serves; what other replicas write is seen after that at the latest. `1s` by default.
     #[serde(with = "recommend_core::duration")]
     pub ttl: Duration,
     /// For how long a row that was read stands in when Redis does not answer. `1m` by default.

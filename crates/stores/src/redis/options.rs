@@ -25,7 +25,7 @@ pub struct RedisOptions {
     pub timeout: Duration,
     /// The time for an answer to a write, and to what runs beside requests. 2 s by default.
     pub write_timeout: Duration,
-    /// For how long a row that was read is not read again; what another process writes is seen after that. 1 s by
+    /// For how long a row that was read serves; what another process writes is seen after that at the latest. 1 s by
     /// default, zero for no cache.
     pub ttl: Duration,
     /// For how long a row that was read stands in when Redis does not answer. 1 min by default.
