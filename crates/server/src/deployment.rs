@@ -127,7 +127,8 @@ impl Deployment {
             Ok(opened) => opened?,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         };
-        let stores = match Stores::redis(keys.codec(), options).await {
+        let runtime = tokio::runtime::Handle::current();
+        let stores = match Stores::redis_serving(keys.codec(), options, runtime).await {
             Ok(stores) => Stores { vectors, ..stores },
             Err(error) => {
                 log.close().await?;

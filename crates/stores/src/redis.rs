@@ -60,8 +60,7 @@ pub use stats::{RedisSnapshot, RedisStats};
 use store::RedisStore;
 
 impl Stores {
-    /// Stores over a Redis or a Redis cluster. What requests read comes over connections of the runtime that opens the
-    /// stores, if it has several threads, so it must outlive them; all else over those of a runtime of their own.
+    /// Stores over a Redis or a Redis cluster, with a runtime of their own for its connections.
     ///
     /// ```no_run
     /// use recommend_core::IdCodec;
@@ -76,8 +75,25 @@ impl Stores {
     /// # Errors
     /// When Redis does not answer, or holds data of other keys or another number of shards.
     pub async fn redis(codec: IdCodec, options: RedisOptions) -> Result<Self, StoreError> {
-        let store = Arc::new(RedisStore::open(codec, options).await?);
-        Ok(Stores {
+        Ok(Stores::over(RedisStore::open(codec, options, None).await?))
+    }
+
+    /// The same for a service: what requests read comes over connections of the runtime that they run on, without a hand-over
+    /// from thread to thread. That runtime must outlive the stores.
+    ///
+    /// # Errors
+    /// As [`Stores::redis`].
+    pub async fn redis_serving(
+        codec: IdCodec,
+        options: RedisOptions,
+        runtime: tokio::runtime::Handle,
+    ) -> Result<Self, StoreError> {
+        Ok(Stores::over(RedisStore::open(codec, options, Some(runtime)).await?))
+    }
+
+    fn over(store: RedisStore) -> Self {
+        let (codec, store) = (store.codec, Arc::new(store));
+        Stores {
             catalog: Arc::clone(&store) as _,
             interactions: Arc::clone(&store) as _,
             features: Arc::clone(&store) as _,
@@ -87,6 +103,6 @@ impl Stores {
             retention: None,
             writer: store,
             codec,
-        })
+        }
     }
 }

@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use recommend_core::{IdCodec, Name, TenantId};
 use redis::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
-use tokio::runtime::{Runtime, RuntimeFlavor};
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{Notify, mpsc};
 
 use super::folder::Folder;
@@ -84,7 +84,7 @@ impl Background {
         runtime.spawn(task).await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    pub(crate) fn handle(&self) -> Result<&tokio::runtime::Handle, StoreError> {
+    pub(crate) fn handle(&self) -> Result<&Handle, StoreError> {
         self.0.as_ref().map(Runtime::handle).ok_or_else(stopped)
     }
 }
@@ -102,7 +102,11 @@ impl Drop for Background {
 }
 
 impl RedisStore {
-    pub(crate) async fn open(codec: IdCodec, options: RedisOptions) -> Result<Self, StoreError> {
+    pub(crate) async fn open(
+        codec: IdCodec,
+        options: RedisOptions,
+        serving: Option<Handle>,
+    ) -> Result<Self, StoreError> {
         let stats = Arc::new(RedisStats::default());
         let link = Arc::new(Link::new(&options, stats)?);
         let runtime = Background::new()?;
@@ -113,10 +117,7 @@ impl RedisStore {
         let shards = Shards(wanted_shards);
         let handle = runtime.handle()?.clone();
         // Where requests run, rows are read: an answer that had to be handed from thread to thread would wait for each of them.
-        let serving = match tokio::runtime::Handle::try_current() {
-            Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => handle,
-            _ => handle.clone(),
-        };
+        let serving = serving.unwrap_or_else(|| handle.clone());
         let rows = Rows::new(link.twin(), shards, options.clone(), serving);
         let (folds, folding) = mpsc::channel(FOLD_QUEUE);
         let folder = Folder {
