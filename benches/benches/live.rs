@@ -175,11 +175,15 @@ fn main() -> Result<(), Failure> {
         embedded.close().await?;
         if let Ok(url) = std::env::var("REDIS_URL") {
             let cold = RedisOptions { ttl: Duration::ZERO, ..RedisOptions::at(&url) };
-            let redis = Stores::redis(codec, cold).await?;
+            let runtime = tokio::runtime::Handle::current();
+            let redis = Stores::redis_serving(codec, cold, runtime.clone()).await?;
             measure(&mut report, "Redis, every row read", &redis).await?;
-            let warm =
-                Stores::redis(codec, RedisOptions { ttl: Duration::from_secs(60), ..RedisOptions::at(&url) })
-                    .await?;
+            let warm = Stores::redis_serving(
+                codec,
+                RedisOptions { ttl: Duration::from_secs(60), ..RedisOptions::at(&url) },
+                runtime,
+            )
+            .await?;
             let mut random = StdRng::seed_from_u64(9);
             for stored in [true, false] {
                 let (p50, p99) = look_up(&warm, &mut random, stored, written).await?;
